@@ -1,0 +1,146 @@
+"""Send template mails through any provider: the public names of connector_core.
+
+A name is imported when it is first used, so that `import connector_core` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from connector_core.config import Config, parse_config
+    from connector_core.errors import (
+        AccountRestricted,
+        AuthorizationFailed,
+        ConfigIssue,
+        ConnectorError,
+        ConnectorNotFound,
+        DeliveryUnknown,
+        InvalidConfig,
+        InvalidConnector,
+        InvalidMessage,
+        InvalidResponse,
+        Outcome,
+        ProviderReply,
+        ProviderUnavailable,
+        RateLimitExceeded,
+        RecipientRejected,
+        SenderRejected,
+        SendError,
+        TemplateNotFound,
+        UsageLimitExceeded,
+    )
+    from connector_core.hookspecs import hookimpl
+    from connector_core.host import ConfiguredConnector, Connector, Host
+    from connector_core.message import USAGE_TYPES, Message, RecipientStatus, SendResult, ascii_address
+    from connector_core.metadata import ConnectorMetadata
+    from connector_core.plugins import LoadFailure
+    from connector_core.sandbox import Sandbox, SandboxMessage
+    from connector_core.secrets import Secret
+    from connector_core.templates import TemplateIndex, find_repeated_templates
+    from connector_core.transport import Limits, Response, Transport, parse_retry_after
+
+__all__ = [
+    "USAGE_TYPES",
+    "AccountRestricted",
+    "AuthorizationFailed",
+    "Config",
+    "ConfigIssue",
+    "ConfiguredConnector",
+    "Connector",
+    "ConnectorError",
+    "ConnectorMetadata",
+    "ConnectorNotFound",
+    "DeliveryUnknown",
+    "Host",
+    "InvalidConfig",
+    "InvalidConnector",
+    "InvalidMessage",
+    "InvalidResponse",
+    "Limits",
+    "LoadFailure",
+    "Message",
+    "Outcome",
+    "ProviderReply",
+    "ProviderUnavailable",
+    "RateLimitExceeded",
+    "RecipientRejected",
+    "RecipientStatus",
+    "Response",
+    "Sandbox",
+    "SandboxMessage",
+    "Secret",
+    "SendError",
+    "SendResult",
+    "SenderRejected",
+    "TemplateIndex",
+    "TemplateNotFound",
+    "Transport",
+    "UsageLimitExceeded",
+    "ascii_address",
+    "find_repeated_templates",
+    "hookimpl",
+    "parse_config",
+    "parse_retry_after",
+]
+
+_HOMES = {
+    "Config": "config",
+    "parse_config": "config",
+    "AccountRestricted": "errors",
+    "AuthorizationFailed": "errors",
+    "ConfigIssue": "errors",
+    "ConnectorError": "errors",
+    "ConnectorNotFound": "errors",
+    "DeliveryUnknown": "errors",
+    "InvalidConfig": "errors",
+    "InvalidConnector": "errors",
+    "InvalidMessage": "errors",
+    "InvalidResponse": "errors",
+    "Outcome": "errors",
+    "ProviderReply": "errors",
+    "ProviderUnavailable": "errors",
+    "RateLimitExceeded": "errors",
+    "RecipientRejected": "errors",
+    "SenderRejected": "errors",
+    "SendError": "errors",
+    "TemplateNotFound": "errors",
+    "UsageLimitExceeded": "errors",
+    "hookimpl": "hookspecs",
+    "ConfiguredConnector": "host",
+    "Connector": "host",
+    "Host": "host",
+    "USAGE_TYPES": "message",
+    "Message": "message",
+    "RecipientStatus": "message",
+    "SendResult": "message",
+    "ascii_address": "message",
+    "ConnectorMetadata": "metadata",
+    "LoadFailure": "plugins",
+    "Sandbox": "sandbox",
+    "SandboxMessage": "sandbox",
+    "Secret": "secrets",
+    "TemplateIndex": "templates",
+    "find_repeated_templates": "templates",
+    "Limits": "transport",
+    "Response": "transport",
+    "Transport": "transport",
+    "parse_retry_after": "transport",
+}
+"""The module that each public name comes from."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted({*globals(), *__all__})

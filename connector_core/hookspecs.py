@@ -1,0 +1,62 @@
+"""The contract between hosts and connectors: every hook, and who implements it.
+
+An implementation names only the arguments it wants. Hooks and arguments are added over time, never taken away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from connector_core.config import Config
+    from connector_core.errors import ConfigIssue
+    from connector_core.message import Message, SendResult
+    from connector_core.metadata import ConnectorMetadata
+    from connector_core.sandbox import Sandbox
+    from connector_core.transport import Transport
+
+PROJECT = "connector_core"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec(firstresult=True)
+def connector_metadata() -> ConnectorMetadata | None:
+    """Say who the connector is; required of every connector."""
+
+
+@hookspec
+def validate_config(config: Config, metadata: ConnectorMetadata) -> Iterable[ConfigIssue] | None:
+    """Return what is wrong with a config beyond its schema; the issues of all plugins are joined.
+
+    The schema is checked by the core at the same time, so `config` may be of the wrong shape: an exception that this
+    trips over is dropped while the schema has issues of its own. Secrets in `config` are wrapped (`Secret`).
+    A host's plugin may add a policy here; `metadata` tells which connector the config is for.
+    """
+
+
+@hookspec(firstresult=True)
+def send_message(
+    config: Config, message: Message, transport: Transport, metadata: ConnectorMetadata
+) -> SendResult | None:
+    """Send one message: return a `SendResult` or raise a `SendError`; required of every connector.
+
+    `config` is valid, immutable and the same object for every send of a configured connector: `config.keep(make)`
+    holds what is worth making once. HTTP goes through `transport`, which keeps to time limits and retries only what
+    surely was not sent. A host's plugin with `@hookimpl(wrapper=True)` wraps the sends of every connector.
+    """
+
+
+@hookspec(firstresult=True)
+def create_sandbox(config: Mapping[str, Any] | None, port: int) -> Sandbox | None:
+    """Return a local stand-in for the provider, not yet started; optional.
+
+    It is a context manager that serves on 127.0.0.1 while its block runs, on `port`, or a free one for 0. With a
+    `config`, the credentials, sender and templates of that config exist in it.
+    """

@@ -1,0 +1,346 @@
+"""Host: the one facade that an application needs, typed, over the hooks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from connector_core.config import Config, read_config, redact_config
+from connector_core.config_issues import find_schema_issues, sort_issues
+from connector_core.errors import ConfigIssue, ConnectorError, ConnectorNotFound, InvalidConfig, SendError
+from connector_core.forms import make_form_items, make_template_config
+from connector_core.hookspecs import hookimpl
+from connector_core.message import Message, SendResult, check_address
+from connector_core.metadata import choose_language
+from connector_core.secrets import Redaction
+from connector_core.plugins import ENTRY_POINT_GROUP, load_connectors, make_manager, register_plugin
+from connector_core.transport import Limits, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pluggy
+    import requests
+
+    from connector_core.metadata import ConnectorMetadata
+    from connector_core.plugins import LoadedConnector, LoadFailure
+    from connector_core.sandbox import Sandbox
+
+
+class Host(Mapping[str, "Connector"]):
+    """The connectors of an application by id, and the plugins that the application adds.
+
+    Safe to use from many threads. Make one and keep it: its connectors share one pool of connections.
+    """
+
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        loaded: Mapping[str, LoadedConnector],
+        failures: Iterable[LoadFailure],
+        transport: Transport,
+    ) -> None:
+        self._manager = manager
+        self._transport = transport
+        self.failures = tuple(failures)
+        manager.register(_SchemaCheck(loaded), "connector_core")
+        self._connectors = {name: Connector(manager, one, loaded, transport) for name, one in loaded.items()}
+
+    @classmethod
+    def discover(
+        cls,
+        *,
+        plugins: Iterable[object] = (),
+        session: requests.Session | None = None,
+        limits: Limits | None = None,
+        group: str = ENTRY_POINT_GROUP,
+    ) -> Self:
+        """Load every connector that is installed.
+
+        Args:
+            plugins: plugins of the application, such as wrappers around `send_message`.
+            session: a `requests.Session` to use in place of the transport's own.
+            limits: time and size limits of a request.
+            group: the entry-point group to look in.
+
+        Raises:
+            InvalidConnector: a plugin of the application breaks the contract, or a connector does and
+                `CONNECTOR_CORE_STRICT=1` is set. Without it, what failed is in `failures`.
+
+        """
+        manager = make_manager()
+        loaded, failures = load_connectors(manager, group=group)
+        host = cls(manager, loaded, failures, Transport(session, limits))
+        for plugin in plugins:
+            host.register(plugin)
+        return host
+
+    def register(self, plugin: object) -> None:
+        """Add a plugin of the application; its hooks are called for every connector.
+
+        Raises:
+            InvalidConnector: a hook of it is misspelled or can't be called.
+
+        """
+        register_plugin(self._manager, plugin)
+
+    def unregister(self, plugin: object) -> None:
+        """Take a plugin of the application out again."""
+        self._manager.unregister(plugin)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._transport.close()
+
+    def __getitem__(self, connector_id: str) -> Connector:
+        try:
+            return self._connectors[connector_id]
+        except KeyError:
+            raise ConnectorNotFound(self._explain_absence(connector_id)) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._connectors)
+
+    def __len__(self) -> int:
+        return len(self._connectors)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _explain_absence(self, connector_id: str) -> str:
+        for failure in self.failures:
+            if failure.entry_point == connector_id:
+                return f"The connector {connector_id} of {failure.distribution} failed to load: {failure.error}"
+        installed = ", ".join(self._connectors) or "none"
+        return (
+            f"There is no connector {connector_id}. Installed: {installed}. Install its distribution, or check the id."
+        )
+
+
+class Connector:
+    """One connector of a host."""
+
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        loaded: LoadedConnector,
+        all_loaded: Mapping[str, LoadedConnector],
+        transport: Transport,
+    ) -> None:
+        self.metadata = loaded.metadata
+        self.distribution = loaded.distribution
+        self.version = loaded.version
+        self._schema = loaded.schema
+        self._transport = transport
+        others = [other.plugin for other in all_loaded.values() if other.plugin is not loaded.plugin]
+        self._validate_hook = manager.subset_hook_caller("validate_config", others)
+        self._send_hook = manager.subset_hook_caller("send_message", others)
+        self._sandbox_hook = manager.subset_hook_caller("create_sandbox", others)
+
+    @property
+    def id(self) -> str:
+        """Return the connector's id."""
+        return self.metadata.id
+
+    @property
+    def config_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the config, with the shared definitions it uses embedded."""
+        return self._schema.document
+
+    def __repr__(self) -> str:
+        return f"<Connector {self.id} of {self.distribution} {self.version}>"
+
+    def name(self, locale: str | None = None) -> str:
+        """Return the connector's name for a reader of `locale`."""
+        return choose_language(self.metadata.name, locale)
+
+    def guide(self, locale: str | None = None) -> str:
+        """Return the page that tells how to set the connector up, in Markdown, for a reader of `locale`."""
+        return choose_language(self.metadata.guide, locale)
+
+    def form_items(self) -> list[dict[str, Any]]:
+        """Return the items of the settings form, in the shape of Logto's `formItems`."""
+        return make_form_items(self._schema)
+
+    def template_config(self) -> dict[str, Any]:
+        """Return a config to start from; its placeholders are to be replaced."""
+        return make_template_config(self._schema)
+
+    def redact_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a copy of a config that is safe to show."""
+        return redact_config(self._schema, config)
+
+    def redaction(self, config: object) -> Redaction:
+        """Return what strikes the secrets of a config out of texts, such as an application's own error page."""
+        reading = read_config(self._schema, config)
+        return Redaction(()) if reading.config is None else reading.config.redaction()
+
+    def validate_config(self, config: object, *, resolve_references: bool = True) -> list[ConfigIssue]:
+        """Return everything that is wrong with a config, sorted by path; an empty list when it is good.
+
+        Args:
+            config: a JSON object; it is not changed.
+            resolve_references: whether `{"$env": ...}` and `{"$file": ...}` stand for secrets. Turn it off for a
+                config from somebody who must not read this machine's environment and files.
+
+        """
+        return self._read(config, resolve_references=resolve_references)[1]
+
+    def configure(self, config: object, *, resolve_references: bool = True) -> ConfiguredConnector:
+        """Return the connector with a config, ready to send.
+
+        Args:
+            config: a JSON object; it is copied.
+            resolve_references: as in `validate_config`.
+
+        Raises:
+            InvalidConfig: with every issue.
+
+        """
+        read, issues = self._read(config, resolve_references=resolve_references)
+        if read is None or issues:
+            count = "one issue" if len(issues) == 1 else f"{len(issues)} issues"
+            first = f"{issues[0].path}: {issues[0].message}"
+            raise InvalidConfig(f"The config of {self.id} has {count}: {first}", issues)
+        return ConfiguredConnector(self, read, self._transport, self._send_hook)
+
+    def send_message(self, config: object, message: Message, *, resolve_references: bool = True) -> SendResult:
+        """Send one message with a config that isn't stored, as `configure` and `send_message` in one.
+
+        Raises:
+            InvalidConfig: with every issue; nothing was sent.
+            SendError: the message was not sent, or nobody knows; see `outcome`.
+
+        """
+        with self.configure(config, resolve_references=resolve_references) as configured:
+            return configured.send_message(message)
+
+    def create_sandbox(self, config: Mapping[str, Any] | None = None, port: int = 0) -> Sandbox:
+        """Return the connector's local stand-in for its provider, a context manager.
+
+        Args:
+            config: a config whose credentials, sender and templates shall exist in the sandbox.
+            port: the port on 127.0.0.1, any free one for 0.
+
+        Raises:
+            ConnectorError: the connector ships no sandbox, or the extra that it needs is not installed.
+
+        """
+        try:
+            sandbox: Sandbox | None = self._sandbox_hook(config=config, port=port)
+        except ImportError as cause:
+            raise ConnectorError(f"The sandbox of {self.id} needs more to be installed: {cause}") from cause
+        if sandbox is None:
+            raise ConnectorError(f"The connector {self.id} ships no sandbox.")
+        return sandbox
+
+    def _read(self, config: object, *, resolve_references: bool) -> tuple[Config | None, list[ConfigIssue]]:
+        reading = read_config(self._schema, config, resolve_references=resolve_references)
+        if reading.config is None:
+            return None, list(reading.issues)
+        issues = [*reading.issues, *self._collect_issues(reading.config)]
+        if issues:
+            redact = reading.config.redaction().redact
+            issues = [ConfigIssue(redact(one.path), one.code, redact(one.message)) for one in issues]
+        return reading.config, sort_issues(issues)
+
+    def _collect_issues(self, config: Config) -> list[ConfigIssue]:
+        try:
+            answers = self._validate_hook(config=config, metadata=self.metadata)
+            return [issue for answer in answers for issue in answer]
+        except Exception as cause:
+            # A check that trips over a config of the wrong shape adds nothing to what the schema says.
+            issues = find_schema_issues(self._schema, config)
+            if issues or config.unread:
+                return issues
+            config.redaction().redact_exception(cause)
+            problem = f"The config check of {self.id} failed ({type(cause).__name__}): report it to its author."
+            raise ConnectorError(problem) from cause
+
+
+class ConfiguredConnector:
+    """A connector with a valid config, ready to send; safe in many threads and after a fork."""
+
+    def __init__(
+        self, connector: Connector, config: Config, transport: Transport, send_hook: pluggy.HookCaller
+    ) -> None:
+        self.connector = connector
+        self.config = config
+        self._metadata: ConnectorMetadata = connector.metadata
+        self._transport = transport
+        self._send_hook = send_hook
+
+    def __repr__(self) -> str:
+        return f"<ConfiguredConnector {self._metadata.id}>"
+
+    def send_message(self, message: Message) -> SendResult:
+        """Send one message.
+
+        Raises:
+            SendError: the message was not sent, or nobody knows: `outcome` tells, `retryable` says whether it makes
+                sense to try again, `provider` keeps what the provider said.
+
+        """
+        started = time.perf_counter()
+        try:
+            own = message.copy()
+            if self._metadata.type == "Email":
+                check_address(own.to)
+            result: SendResult | None = self._send_hook(
+                config=self.config, message=own, transport=self._transport, metadata=self._metadata
+            )
+            if not isinstance(result, SendResult):
+                raise SendError(
+                    f"The connector {self._metadata.id} returned no result, so nobody knows whether it sent.",
+                    outcome="unknown",
+                )
+        except ConnectorError as error:
+            self._log(message, getattr(error, "outcome", error.code), started)
+            self.config.redaction().redact_exception(error)
+            raise
+        except Exception as cause:
+            self._log(message, "unknown", started)
+            problem = SendError(
+                f"The connector {self._metadata.id} failed ({type(cause).__name__}), so nobody knows whether it sent: "
+                "report it to its author.",
+                outcome="unknown",
+            )
+            problem.__cause__ = cause
+            self.config.redaction().redact_exception(problem)
+            raise problem from problem.__cause__
+        self._log(message, result.status, started)
+        return result
+
+    def close(self) -> None:
+        """Close what the connector keeps between sends; the next send opens it anew."""
+        self.config.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _log(self, message: Message, outcome: str, started: float) -> None:
+        import logging
+
+        logger = logging.getLogger("connector_core")
+        level = logging.INFO if outcome in {"sent", "queued"} else logging.WARNING
+        if logger.isEnabledFor(level):
+            seconds = time.perf_counter() - started
+            logger.log(level, "%s %s %s %.3f s", self._metadata.id, message.type, outcome, seconds)
+
+
+class _SchemaCheck:
+    """The core's own plugin: checks every config against its connector's schema."""
+
+    def __init__(self, loaded: Mapping[str, LoadedConnector]) -> None:
+        self._loaded = loaded
+
+    @hookimpl
+    def validate_config(self, config: Config, metadata: ConnectorMetadata) -> list[ConfigIssue]:
+        return find_schema_issues(self._loaded[metadata.id].schema, config)

@@ -1,0 +1,138 @@
+"""The session of the transport: connections that keep to a deadline and know whether a request has left.
+
+requests passes no state of one call down to a connection, so `exchange` holds it for each thread.
+Imports requests, and is itself imported only when a request is made.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import os
+import threading
+import time
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+if TYPE_CHECKING:
+    import socket
+
+_POOLED_CONNECTIONS = 32
+"""Connections kept for one provider; more threads than this open further ones for a single request."""
+
+
+class _Exchange(threading.local):
+    """One attempt of this thread: until when it may last, and whether the request has begun to leave."""
+
+    deadline = float("inf")
+    silence = float("inf")
+    sent: bool | None = None
+
+    def begin(self, deadline: float, silence: float) -> None:
+        """Start an attempt; `sent` stays None where the connections are not ours."""
+        self.deadline, self.silence, self.sent = deadline, silence, None
+
+    def remaining(self) -> float:
+        """Return the seconds that the next read may take."""
+        left = min(self.deadline - time.monotonic(), self.silence)
+        if left <= 0:
+            raise TimeoutError("the time limit of the request is over")
+        return left
+
+
+exchange = _Exchange()
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Reads a socket until the deadline, however slowly the bytes drip in."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(exchange.remaining())
+        return self._raw.readinto(buffer)  # type: ignore[attr-defined,no-any-return]  # typeshed leaves it to subclasses
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _DeadlineResponse(http.client.HTTPResponse):
+    """An answer whose status line, header fields and body are read until the deadline."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))  # type: ignore[union-attr]  # it is open
+
+
+class _TrackedConnection(HTTPConnection):
+    response_class = _DeadlineResponse
+
+    def connect(self) -> None:
+        exchange.sent = False
+        super().connect()
+        exchange.sent = False  # what went out so far was for a proxy
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        exchange.sent = True
+        super().send(data)
+
+
+class _TrackedTLSConnection(_TrackedConnection, HTTPSConnection):  # type: ignore[misc]  # their `_new_conn` agree
+    """The same over TLS: `connect` includes the handshake."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _TrackedConnection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TrackedTLSConnection
+
+
+_POOLS = {"http": _Pool, "https": _TLSPool}
+
+
+class _Adapter(HTTPAdapter):
+    """The adapter of requests with tracked connections; it retries nothing by itself."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+def make_session() -> requests.Session:
+    """Return a session that reads nothing from the environment, keeps no cookies and verifies TLS."""
+    session = requests.Session()
+    session.trust_env = False  # no netrc; proxies and CA bundle are read once, by `read_environment`
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    adapter = _Adapter(pool_connections=_POOLED_CONNECTIONS, pool_maxsize=_POOLED_CONNECTIONS)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def read_environment(url: str) -> dict[str, Any]:
+    """Return the proxies and the CA bundle that the environment names for an address, as requests would."""
+    return {
+        "proxies": requests.utils.get_environ_proxies(url),
+        "verify": os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
+        "cert": None,
+    }

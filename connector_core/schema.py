@@ -1,0 +1,244 @@
+"""JSON Schemas: the public ones, the dialect of config schemas, and what a config schema says of each place in a config."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from connector_core.errors import InvalidConnector
+from connector_core.jsonvalue import FrozenDict, format_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+    from connector_core.metadata import ConnectorMetadata
+
+EMAIL = "urn:connector-core:email"
+DIALECT = "urn:connector-core:config-dialect"
+METADATA = "urn:connector-core:metadata"
+MESSAGE = "urn:connector-core:message"
+
+_FILES = {
+    EMAIL: "email.schema.json",
+    DIALECT: "config-dialect.schema.json",
+    METADATA: "metadata.schema.json",
+    MESSAGE: "message.schema.json",
+}
+_SHARED = (EMAIL,)
+"""The schemas that a config schema may refer to."""
+
+_MAX_REFERENCES = 32
+
+
+@cache
+def public_schema(urn: str) -> FrozenDict:
+    """Return one of the public schemas by its `urn:` id."""
+    import pkgutil
+
+    content = pkgutil.get_data("connector_core", f"schemas/{_FILES[urn]}")
+    assert content is not None  # noqa: S101  the distribution carries the file
+    return FrozenDict(json.loads(content))
+
+
+def make_validator(schema: Mapping[str, Any]) -> Validator:
+    """Return a validator that knows the public schemas and fetches nothing."""
+    from jsonschema.validators import Draft202012Validator, extend
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
+
+    make = extend(Draft202012Validator, {"contains": _contains})
+    registry: Registry[Any] = Registry().with_resources(
+        (urn, DRAFT202012.create_resource(public_schema(urn))) for urn in _SHARED
+    )
+    return make(schema, registry=registry)
+
+
+def _contains(validator: Any, wanted: Mapping[str, Any], instance: Any, _schema: object) -> Iterator[ValidationError]:
+    """Check `contains` up to the first match; jsonschema goes on to count them, for words that the dialect lacks."""
+    from jsonschema.exceptions import ValidationError
+
+    if validator.is_type(instance, "array"):
+        matching = validator.evolve(schema=wanted)
+        if not any(matching.is_valid(member) for member in instance):
+            yield ValidationError("no entry matches")
+
+
+@cache
+def _validator_of(urn: str) -> Validator:
+    return make_validator(public_schema(urn))
+
+
+def check_metadata(metadata: ConnectorMetadata) -> None:
+    """Check what a connector says of itself against `schemas/metadata.schema.json`.
+
+    Raises:
+        InvalidConnector: the first thing that is wrong, with its path.
+
+    """
+    _check_against(METADATA, metadata.to_json(), "metadata")
+
+
+def check_config_schema(schema: Mapping[str, Any]) -> None:
+    """Check a config schema against the dialect (`schemas/config-dialect.schema.json`).
+
+    Raises:
+        InvalidConnector: the first thing that is wrong, with its path and, for a typo, the word that was meant.
+
+    """
+    _check_against(DIALECT, schema, "config schema")
+
+
+def _check_against(urn: str, value: Mapping[str, Any], what: str) -> None:
+    from jsonschema.exceptions import best_match
+
+    error = best_match(_validator_of(urn).iter_errors(_plain(value)))
+    if error is not None:
+        path = format_path(list(error.absolute_path))
+        raise InvalidConnector(f"The {what} is invalid at {path}: {_explain(error)}.")
+
+
+def _explain(error: ValidationError) -> str:
+    from difflib import get_close_matches
+
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        words = [word for word in error.instance if word not in known]
+        near = get_close_matches(words[0], known, n=1)
+        return f"the word {words[0]!r} is unknown" + (f", did you mean {near[0]!r}?" if near else "")
+    return error.message
+
+
+def _plain(value: Any) -> Any:
+    """Return frozen JSON as dicts and lists, the only shapes that jsonschema knows."""
+    if isinstance(value, dict):
+        return {key: _plain(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(member) for member in value]
+    return value
+
+
+@dataclass(slots=True)
+class Place:
+    """What a config schema says of one place in a config, all its subschemas taken together."""
+
+    title: str | None = None
+    secret: bool = False
+    default: Any = None
+    has_default: bool = False
+    placeholder: str | None = None
+    closed: bool = False
+    properties: dict[str, Place] = field(default_factory=dict)
+    others: Place | None = None
+    items: Place | None = None
+
+    def at(self, path: tuple[str | int, ...]) -> Place | None:
+        """Return the place at a path below this one, or None where the schema says nothing of it."""
+        place: Place | None = self
+        for step in path:
+            if place is None:
+                return None
+            place = place.items if isinstance(step, int) else place.properties.get(step, place.others)
+        return place
+
+
+class ConfigSchema:
+    """A config schema that was found to be in the dialect: its own document, its validator and its places."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        check_config_schema(document)
+        self.document = self._bundle(_plain(document))
+        self.root = self._place(self.document)
+        self.validator = make_validator(self._inline(self.document))
+
+    def subschemas(self, schema: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool]]:
+        """Yield every subschema that speaks of the same place as `schema`, nearest first.
+
+        With each comes whether it holds in any case: one branch of `oneOf`, `anyOf` or `if` holds only sometimes.
+        """
+        pending: list[tuple[Mapping[str, Any], bool, int]] = [(schema, True, 0)]
+        while pending:
+            part, always, depth = pending.pop(0)
+            if depth > _MAX_REFERENCES:
+                raise InvalidConnector("The config schema is invalid: a $ref leads back to itself.")
+            yield part, always
+            if "$ref" in part:
+                pending.append((self._resolve(part["$ref"]), always, depth + 1))
+            pending += [(branch, always, depth + 1) for branch in part.get("allOf", ())]
+            for word in ("oneOf", "anyOf"):
+                pending += [(branch, False, depth + 1) for branch in part.get(word, ())]
+            pending += [(part[word], False, depth + 1) for word in ("then", "else") if word in part]
+
+    def _resolve(self, reference: str) -> Mapping[str, Any]:
+        urn, _, pointer = reference.partition("#")
+        target: Any = public_schema(urn) if urn in _SHARED else self.document if not urn else None
+        for step in pointer.strip("/").split("/"):
+            target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
+        if not isinstance(target, dict):
+            raise InvalidConnector(f"The config schema is invalid: $ref {reference} leads nowhere.")
+        return self._absolute(target, urn)
+
+    def _inline(self, value: Any) -> Any:
+        """Return a schema with every $ref replaced by what it leads to, which jsonschema checks twice as fast."""
+        if isinstance(value, list):
+            return [self._inline(member) for member in value]
+        if not isinstance(value, dict):
+            return value
+        inlined = {key: self._inline(member) for key, member in value.items() if key not in {"$ref", "$defs"}}
+        if "$ref" in value:
+            target = self._inline(self._resolve(value["$ref"]))
+            inlined = {**inlined, "allOf": [target, *inlined.get("allOf", [])]} if inlined else target
+        return inlined
+
+    @staticmethod
+    def _absolute(schema: dict[str, Any], urn: str) -> dict[str, Any]:
+        """Return a schema of another document with its local references made absolute."""
+        if not urn:
+            return schema
+
+        def visit(value: Any) -> Any:
+            if isinstance(value, dict):
+                visited = {key: visit(member) for key, member in value.items()}
+                reference = visited.get("$ref")
+                if isinstance(reference, str) and reference.startswith("#"):
+                    visited["$ref"] = urn + reference
+                return visited
+            return [visit(member) for member in value] if isinstance(value, list) else value
+
+        absolute: dict[str, Any] = visit(schema)
+        return absolute
+
+    def _place(self, schema: Mapping[str, Any], depth: int = 0) -> Place:
+        if depth > _MAX_REFERENCES:
+            raise InvalidConnector("The config schema is invalid: it is recursive, which a form can't show.")
+        place = Place()
+        members: dict[str, list[Mapping[str, Any]]] = {}
+        others: list[Mapping[str, Any]] = []
+        items: list[Mapping[str, Any]] = []
+        for part, always in self.subschemas(schema):
+            place.title = place.title or part.get("title")
+            place.placeholder = place.placeholder or part.get("x-placeholder")
+            place.secret = place.secret or part.get("writeOnly", False)
+            place.closed = place.closed or part.get("additionalProperties") is False
+            if always and "default" in part and not place.has_default:
+                place.default, place.has_default = part["default"], True
+            for name, member in part.get("properties", {}).items():
+                members.setdefault(name, []).append(member)
+            if isinstance(part.get("additionalProperties"), dict):
+                others.append(part["additionalProperties"])
+            if "items" in part:
+                items.append(part["items"])
+        place.properties = {name: self._place({"allOf": parts}, depth + 1) for name, parts in members.items()}
+        place.others = self._place({"allOf": others}, depth + 1) if others else None
+        place.items = self._place({"allOf": items}, depth + 1) if items else None
+        return place
+
+    def _bundle(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the document with the shared schemas that it refers to embedded, so that any tool can use it alone."""
+        text = json.dumps(document)
+        used = {urn: _plain(public_schema(urn)) for urn in _SHARED if f'"{urn}#' in text}
+        return {**document, "$defs": {**document.get("$defs", {}), **used}} if used else document

@@ -1,0 +1,324 @@
+"""HTTP for connectors: pooled, within time limits, retried only where the request surely was not taken.
+
+Nothing here puts a header, a body or an address with credentials into a log or an exception.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from connector_core.errors import (
+    DeliveryUnknown,
+    InvalidResponse,
+    ProviderReply,
+    ProviderUnavailable,
+    SendError,
+)
+from connector_core.secrets import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import requests
+    from urllib3.util import Retry
+
+_REFUSING_STATUSES = frozenset({429, 503})
+"""Too many requests, and unavailable: the provider took nothing."""
+
+_CHUNK = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a request may take and how large its answer may be.
+
+    Args:
+        connect: seconds for one connection, TLS included.
+        read: seconds of silence from the provider.
+        total: seconds for the whole request, with its retries.
+        retries: how often a request that surely was not taken goes out again.
+        response_bytes: the size of an answer.
+
+    """
+
+    connect: float = 5.0
+    read: float = 15.0
+    total: float = 18.0
+    retries: int = 2
+    response_bytes: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A provider's whole answer; the names of `headers` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """The HTTP client that the core hands to every connector; safe in many threads and after a fork.
+
+    Args:
+        session: a `requests.Session` of the host's own; its adapters, proxies and TLS settings hold. Without one,
+            a session is made when it is first needed, and again in a forked process.
+        limits: how long a request may take and how large its answer may be.
+
+    """
+
+    def __init__(self, session: requests.Session | None = None, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._hosts_session = session
+        self._own_session: requests.Session | None = None
+        self._process = 0
+        self._environment: dict[str, dict[str, Any]] = {}
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str | Secret],
+        json: Any = None,
+        data: bytes | Mapping[str, Any] | None = None,
+    ) -> Response:
+        """Send a request and return the whole answer, whatever its status.
+
+        A request goes out again only after a failed connection, 429 or 503, and never past the total limit.
+
+        Args:
+            method: the HTTP method.
+            url: where to.
+            headers: the header fields; a `Secret` is revealed as late as possible.
+            json: a JSON value to send; or
+            data: bytes, or the fields of a form.
+
+        Raises:
+            ProviderUnavailable: no connection: surely not sent.
+            DeliveryUnknown: the line broke, or the limit ran out, after the request had gone out.
+            InvalidResponse: a redirect, or an answer over the size limit.
+            SendError: the request itself can't be written.
+
+        """
+        deadline = time.monotonic() + self.limits.total
+        body = data if json is None else jsonlib.dumps(json, allow_nan=False, separators=(",", ":")).encode()
+        retry: Retry | None = None
+        while True:
+            result = self._attempt(method, url, headers, body, deadline)
+            if not _surely_not_taken(result):
+                break
+            retry = retry or _first_retry(self.limits.retries)
+            if not retry.total:
+                break
+            retry = retry.increment()
+            wanted = None if isinstance(result, SendError) else parse_retry_after(result.headers)
+            pause = retry.get_backoff_time() if wanted is None else wanted
+            if time.monotonic() + pause >= deadline:
+                break
+            time.sleep(pause)
+        if isinstance(result, SendError):
+            raise result
+        return result
+
+    def close(self) -> None:
+        """Close the transport's own connections; the next request opens new ones."""
+        session, self._own_session = self._own_session, None
+        if session is not None and self._process == os.getpid():
+            session.close()
+
+    def _attempt(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str | Secret],
+        body: bytes | Mapping[str, Any] | None,
+        deadline: float,
+    ) -> Response | SendError:
+        """Send a request once; what went wrong is returned, so that no library's exception, which may quote it, lives on."""
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        from connector_core.http_connection import exchange
+
+        session = self._session()
+        remaining = max(deadline - time.monotonic(), 0.001)
+        timeout = (min(self.limits.connect, remaining), min(self.limits.read, remaining))
+        exchange.begin(deadline, self.limits.read)
+        try:
+            request = self._prepare(session, method, url, headers, body)
+            settings = self._settings(session, url)
+            answer = session.send(request, stream=True, allow_redirects=False, timeout=timeout, **settings)
+            with answer:
+                return _read(answer, self.limits.response_bytes, deadline)
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            return _diagnose(error, sent=exchange.sent)
+
+    def _session(self) -> requests.Session:
+        if self._hosts_session is not None:
+            return self._hosts_session
+        if self._own_session is None or self._process != os.getpid():
+            from connector_core.http_connection import make_session
+
+            # Two threads may each make one here: one of them stays, the other serves a single request.
+            self._own_session, self._process = make_session(), os.getpid()
+        return self._own_session
+
+    def _prepare(
+        self,
+        session: requests.Session,
+        method: str,
+        url: str,
+        headers: Mapping[str, str | Secret],
+        body: bytes | Mapping[str, Any] | None,
+    ) -> requests.PreparedRequest:
+        import requests
+
+        fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in headers.items()}
+        if session is self._hosts_session:
+            return session.prepare_request(requests.Request(method, url, headers=fields, data=body))
+        request = requests.PreparedRequest()
+        request.prepare(method=method, url=url, headers=fields, data=body)
+        return request
+
+    def _settings(self, session: requests.Session, url: str) -> Mapping[str, Any]:
+        if session is self._hosts_session:
+            settings = session.merge_environment_settings(url, {}, True, None, None)
+            return {name: settings[name] for name in ("proxies", "verify", "cert")}
+        origin = url.partition("://")[2].partition("/")[0]
+        settings_of_origin = self._environment.get(origin)
+        if settings_of_origin is None:
+            from connector_core.http_connection import read_environment
+
+            settings_of_origin = self._environment.setdefault(origin, read_environment(url))
+        return settings_of_origin
+
+
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a provider asks to wait, from `Retry-After` (RFC 9110, section 10.2.3), or None."""
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    from urllib3.exceptions import InvalidHeader
+    from urllib3.util import Retry
+
+    try:
+        return float(Retry().parse_retry_after(value))
+    except (InvalidHeader, ValueError, OverflowError):
+        return None
+
+
+def _surely_not_taken(result: Response | SendError) -> bool:
+    if isinstance(result, SendError):
+        return result.outcome == "not_sent" and result.retryable
+    return result.status in _REFUSING_STATUSES
+
+
+def _first_retry(retries: int) -> Retry:
+    from urllib3.util import Retry
+
+    return Retry(total=retries, backoff_factor=0.25)
+
+
+def _read(answer: requests.Response, limit: int, deadline: float) -> Response | SendError:
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    status = answer.status_code
+    if answer.is_redirect:
+        from urllib.parse import urlsplit
+
+        host = urlsplit(headers["location"]).hostname
+        return InvalidResponse(
+            f"The provider answered with a redirect{f' to {host}' if host else ''}, which is not followed because "
+            "the credentials would go along: check the address in the config.",
+            provider=ProviderReply(status=status),
+        )
+    body = bytearray()
+    for chunk in answer.raw.stream(_CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > limit:
+            return InvalidResponse(
+                f"The provider's answer is larger than {limit} bytes, so it was not read: check the address in the "
+                "config, and at the provider whether the message was sent.",
+                provider=ProviderReply(status=status),
+            )
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return Response(status, headers, bytes(body))
+
+
+def _diagnose(error: Exception, *, sent: bool | None) -> SendError:
+    """Return what an exception of requests or urllib3 means, in words that quote nothing of the request.
+
+    Args:
+        error: the exception.
+        sent: whether the request had begun to leave; None where the connections are a host's own and don't tell.
+
+    """
+    import requests
+
+    causes = list(_causes(error))
+    if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.JSONDecodeError) and not sent:
+        return SendError("The connector made a request that can't be written: its address or a header is malformed.")
+    if sent is None:
+        sent = not any(isinstance(cause, _connection_errors()) for cause in causes)
+    reason, transient = _find_reason(causes)
+    if not sent:
+        return ProviderUnavailable(
+            f"The provider could not be reached ({reason}), so nothing was sent: check the network and the address, "
+            "then send again.",
+            retryable=transient,
+        )
+    return DeliveryUnknown(
+        f"The message went out, but no answer came back ({reason}): look at the provider whether it was sent before "
+        "you send it again."
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and what it was made from; libraries wrap causes as arguments, too."""
+    seen: set[int] = set()
+    pending = [error]
+    while pending:
+        found = pending.pop()
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        pending += [found.__context__, found.__cause__, getattr(found, "reason", None)]  # type: ignore[list-item]
+        pending += [argument for argument in found.args if isinstance(argument, BaseException)]
+
+
+def _connection_errors() -> tuple[type[BaseException], ...]:
+    """Return what is only raised before a request leaves."""
+    import socket
+    import ssl
+
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+    return (ConnectTimeoutError, NewConnectionError, ssl.SSLCertVerificationError, socket.gaierror)
+
+
+def _find_reason(causes: list[BaseException]) -> tuple[str, bool]:
+    """Return in a few words why the line broke, and whether that may pass by itself."""
+    import socket
+    import ssl
+
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate was refused: {cause.verify_message}", False
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed: {(cause.reason or 'no details').lower().replace('_', ' ')}", False
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return "its name can't be resolved", True
+        if isinstance(cause, TimeoutError):
+            return "it took too long", True
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return os.strerror(cause.errno).lower(), True
+    return "the connection was closed", True

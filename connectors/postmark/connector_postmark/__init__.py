@@ -1,0 +1,1 @@
+"""Postmark connector for connector-core: template mails through Postmark."""

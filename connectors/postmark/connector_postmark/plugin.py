@@ -1,0 +1,86 @@
+"""The hooks of the Postmark connector."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from connector_core import (
+    Config,
+    ConfigIssue,
+    ConnectorMetadata,
+    InvalidMessage,
+    Message,
+    Sandbox,
+    SendResult,
+    Transport,
+    find_repeated_templates,
+    hookimpl,
+)
+
+from connector_postmark.request import PostmarkRequests, ascii_mailbox
+from connector_postmark.response import parse_response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_SETTING_OF_HEADER = {"from": "fromEmail", "reply-to": "replyTo", "to": None, "cc": None, "bcc": None, "subject": None}
+"""Headers that Postmark takes from fields of its own, by the setting that fills the field."""
+
+
+@hookimpl
+def connector_metadata() -> ConnectorMetadata:
+    """Say who the connector is."""
+    return ConnectorMetadata.load("connector_postmark")
+
+
+@hookimpl
+def validate_config(config: Config) -> list[ConfigIssue]:
+    """Return what the schema can't say: repeated templates, mailboxes and headers that Postmark would refuse."""
+    return [*find_repeated_templates(config), *_check_mailboxes(config), *_check_headers(config)]
+
+
+@hookimpl
+def send_message(config: Config, message: Message, transport: Transport) -> SendResult:
+    """Send one template mail (Postmark developer docs, "Send email with template")."""
+    requests = config.keep(PostmarkRequests)
+    answer = transport.request("POST", requests.url, headers=requests.headers, json=requests.make_body(message))
+    result = parse_response(answer.status, answer.headers, answer.body)
+    return result if result.recipients else replace(result, recipients={message.to: result.status})
+
+
+@hookimpl
+def create_sandbox(config: Mapping[str, Any] | None, port: int) -> Sandbox:
+    """Return a local Postmark; it needs the extra `sandbox`."""
+    from connector_postmark.sandbox import PostmarkSandbox
+
+    return PostmarkSandbox(config, port=port)
+
+
+def _check_mailboxes(config: Config) -> Iterator[ConfigIssue]:
+    for key in ("fromEmail", "replyTo"):
+        mailbox = config.get(key)
+        if not isinstance(mailbox, str) or mailbox.isascii():
+            continue
+        try:
+            address = ascii_mailbox(mailbox).rpartition("<")[2]
+        except InvalidMessage:
+            yield ConfigIssue(f"$.{key}", "bad_format", "The domain of this address is not valid: check its spelling.")
+        else:
+            if not address.isascii():
+                problem = "Postmark takes no accented letters before the @: write the address without them."
+                yield ConfigIssue(f"$.{key}", "bad_format", problem)
+
+
+def _check_headers(config: Config) -> Iterator[ConfigIssue]:
+    headers = config.get("headers")
+    seen: set[str] = set()
+    for name in headers if isinstance(headers, dict) else ():
+        lower = name.lower()
+        if lower in _SETTING_OF_HEADER:
+            setting = _SETTING_OF_HEADER[lower]
+            problem = f"Use the setting {setting} instead." if setting else "Postmark fills this header in: remove it."
+            yield ConfigIssue("$.headers", "not_allowed", f"{name}: {problem}")
+        elif lower in seen:
+            yield ConfigIssue("$.headers", "repeated", f"{name} is there twice, in other letters: keep one of them.")
+        seen.add(lower)

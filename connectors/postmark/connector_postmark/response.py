@@ -1,0 +1,233 @@
+"""Postmark's answers, understood: a pure function from status, headers and body to a result or an error.
+
+The codes are those of Postmark developer docs, "API error codes"; the sentences of 300 and 406 are parsed for addresses.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from connector_core import (
+    AccountRestricted,
+    AuthorizationFailed,
+    DeliveryUnknown,
+    InvalidMessage,
+    InvalidResponse,
+    ProviderReply,
+    ProviderUnavailable,
+    RateLimitExceeded,
+    RecipientRejected,
+    RecipientStatus,
+    SenderRejected,
+    SendError,
+    SendResult,
+    TemplateNotFound,
+    UsageLimitExceeded,
+    parse_retry_after,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TOKEN = "Postmark refuses the server token: copy it again from the server's tab API Tokens."
+_SENDER = "Postmark does not accept the sender: confirm its sender signature or its domain in Postmark."
+_RECIPIENT = "Postmark does not deliver to this recipient: reactivate the address in Postmark, or use another one."
+_MESSAGE = "Postmark refuses the message: mend what it names, then send again."
+_TEMPLATE = "Postmark does not know the template: check its alias or id in the config, and the server it belongs to."
+_STREAM = "Postmark can't send through the message stream: check messageStream in the config."
+_CREDITS = "The Postmark account may not send, since its credits are used up: check its billing."
+_PENDING = "The Postmark account waits for approval and may only send to the sender's own domain until then."
+_BARRED = "The Postmark account may not send: ask Postmark's support why."
+_RATE = "Postmark asks to slow down: send again later."
+_CLOSED = "Postmark is not available, so nothing was sent: send again later."
+_LOST = "Postmark failed while it had the message, so nobody knows whether it was sent: look at its activity page."
+_OTHER = "Postmark refuses to send."
+
+_ERROR_OF_CODE: dict[int, tuple[type[SendError], str]] = {
+    10: (AuthorizationFailed, _TOKEN),
+    100: (ProviderUnavailable, _CLOSED),
+    400: (SenderRejected, _SENDER),
+    401: (SenderRejected, _SENDER),
+    402: (InvalidMessage, _MESSAGE),
+    403: (InvalidMessage, _MESSAGE),
+    405: (UsageLimitExceeded, _CREDITS),
+    406: (RecipientRejected, _RECIPIENT),
+    409: (InvalidMessage, _MESSAGE),
+    410: (InvalidMessage, _MESSAGE),
+    411: (InvalidMessage, _MESSAGE),
+    412: (AccountRestricted, _PENDING),
+    413: (AccountRestricted, _BARRED),
+    429: (RateLimitExceeded, _RATE),
+    1101: (TemplateNotFound, _TEMPLATE),
+    1109: (InvalidMessage, _MESSAGE),
+    1120: (InvalidMessage, _MESSAGE),
+    1121: (InvalidMessage, _MESSAGE),
+    1122: (InvalidMessage, _MESSAGE),
+    1123: (InvalidMessage, _MESSAGE),
+    1235: (SendError, _STREAM),
+    1236: (SendError, _STREAM),
+}
+_ERROR_OF_STATUS: dict[int, tuple[type[SendError], str]] = {
+    401: (AuthorizationFailed, _TOKEN),
+    404: (SendError, "There is no Postmark at this address: check apiUrl in the config."),
+    408: (DeliveryUnknown, _LOST),
+    413: (InvalidMessage, "The message is too large for Postmark: make the payload smaller."),
+    415: (InvalidMessage, _MESSAGE),
+    422: (InvalidMessage, _MESSAGE),
+    429: (RateLimitExceeded, _RATE),
+    503: (ProviderUnavailable, _CLOSED),
+}
+_INVALID_REQUEST = 300
+_MAX_QUOTED = 500
+
+_FIELD = re.compile(r"'(To|Cc|Bcc|From)'")
+_QUOTED = re.compile(r"'([^']*)'")
+_ADDRESS = re.compile(r"[^\s'\"<>,;:()]+@[^\s'\"<>,;:()]+")
+_DELAYED = re.compile(r"\bmay be delayed\b", re.IGNORECASE)
+
+
+def parse_response(status: int, headers: Mapping[str, str], body: bytes) -> SendResult:
+    """Return what Postmark's answer to one message says.
+
+    Args:
+        status: the HTTP status.
+        headers: the header fields, in any case.
+        body: the body as it came.
+
+    Raises:
+        SendError: Postmark refused the message, or what it said can't be understood.
+
+    """
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        answer = None
+    retry_after = parse_retry_after({name.lower(): value for name, value in headers.items()})
+    code = None if answer is None else answer.get("ErrorCode")
+    if answer is not None and type(code) is int and code != 0:
+        _raise_for_code(code, _text(answer.get("Message")), status, retry_after)
+    if 200 <= status < 300:  # noqa: PLR2004  the successful ones
+        if answer is None or (code is not None and type(code) is not int):
+            raise _not_understood(status)
+        return parse_success(answer, status)
+    _raise_for_status(status, None if answer is None else _text(answer.get("Message")), retry_after)
+
+
+def parse_success(answer: Mapping[str, Any], status: int = 200) -> SendResult:
+    """Return what an answer without an error code says of its message.
+
+    Raises:
+        RecipientRejected: it took the message and delivers it to nobody.
+        InvalidResponse: it has no message id.
+
+    """
+    message_id = answer.get("MessageID")
+    if not isinstance(message_id, str) or not message_id:
+        raise _not_understood(status)
+    said = _text(answer.get("Message")) or ""
+    delivery: RecipientStatus = "queued" if _DELAYED.search(said) else "sent"
+    recipients = dict.fromkeys(_split_recipients(answer.get("To")), delivery)
+    inactive = {address.lower() for address in find_inactive_addresses(said)}
+    for address in recipients:
+        if address.lower() in inactive:
+            recipients[address] = "rejected"
+    if recipients and "rejected" in recipients.values() and delivery not in recipients.values():
+        reply = ProviderReply(code=0, message=said, status=status)
+        raise RecipientRejected(_sentence(_RECIPIENT, said), provider=reply, recipients=list(recipients))
+    return SendResult(
+        message_id=message_id,
+        status=delivery,
+        recipients=recipients,
+        submitted_at=_parse_time(answer.get("SubmittedAt")),
+    )
+
+
+def find_inactive_addresses(said: str) -> list[str]:
+    """Return the addresses that Postmark lists as inactive in a sentence, of error 406 or of a partial success."""
+    _, _, rest = said.partition("inactive addresses:")
+    return [address.rstrip(".") for address in _ADDRESS.findall(rest.partition("Inactive recipients")[0])]
+
+
+def _raise_for_code(code: int, said: str | None, status: int, retry_after: float | None) -> NoReturn:
+    recipients: list[str] = []
+    if code == _INVALID_REQUEST:
+        kind, advice, recipients = _read_invalid_request(said or "")
+    elif code in _ERROR_OF_CODE:
+        kind, advice = _ERROR_OF_CODE[code]
+        if kind is RecipientRejected:
+            recipients = find_inactive_addresses(said or "")
+    elif status >= 500:  # noqa: PLR2004  a failure of the server, whatever its code
+        kind, advice = _ERROR_OF_STATUS.get(status, (DeliveryUnknown, _LOST))
+    else:
+        kind, advice = SendError, _OTHER
+    raise kind(
+        _sentence(advice, said),
+        provider=ProviderReply(code=code, message=said, status=status),
+        retry_after=retry_after,
+        recipients=recipients,
+    )
+
+
+def _raise_for_status(status: int, said: str | None, retry_after: float | None) -> NoReturn:
+    if status < 400:  # noqa: PLR2004  neither a success nor a refusal
+        raise _not_understood(status)
+    fallback = (DeliveryUnknown, _LOST) if status >= 500 else (SendError, _OTHER)  # noqa: PLR2004  the server's failure
+    kind, advice = _ERROR_OF_STATUS.get(status, fallback)
+    raise kind(
+        _sentence(advice, said or f"HTTP {status}"),
+        provider=ProviderReply(message=said, status=status),
+        retry_after=retry_after,
+    )
+
+
+def _read_invalid_request(said: str) -> tuple[type[SendError], str, list[str]]:
+    """Return what error 300 is about: a recipient, the sender, or another field."""
+    field = _FIELD.search(said)
+    if field is None:
+        return InvalidMessage, _MESSAGE, []
+    if field[1] == "From":
+        return SenderRejected, "Postmark can't read the sender: check fromEmail in the config.", []
+    rest = said[field.end() :]
+    named = [address.rstrip(".") for address in _ADDRESS.findall(rest)] or _QUOTED.findall(rest)
+    return RecipientRejected, "Postmark can't read the recipient: check the address.", [one for one in named if one]
+
+
+def _split_recipients(to: object) -> list[str]:
+    """Return the addresses of a comma-joined list of mailboxes."""
+    if not isinstance(to, str) or not to.strip():
+        return []
+    if "," not in to and "<" not in to:
+        return [to.strip()]
+    from email.utils import getaddresses
+
+    return [address for _, address in getaddresses([to]) if address]
+
+
+def _parse_time(value: object) -> datetime | None:
+    """Return the time of an ISO 8601 text with up to seven fractional digits, None where it is none."""
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _text(value: object) -> str | None:
+    """Return what Postmark said on one line and of bounded length."""
+    return " ".join(value.split())[:_MAX_QUOTED] if isinstance(value, str) else None
+
+
+def _sentence(advice: str, said: str | None) -> str:
+    return f"{advice} (Postmark: {said})" if said else advice
+
+
+def _not_understood(status: int) -> InvalidResponse:
+    return InvalidResponse(
+        "The answer is not one of Postmark's, so nobody knows whether the message was sent: check apiUrl in the config, "
+        "and Postmark's activity page.",
+        provider=ProviderReply(status=status),
+    )
