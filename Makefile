@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PACKAGES := connector_core connectors tests
+CONSTRAINTS ?=
+GROUP ?= dev
+PACKAGES := connector_core connectors tests conftest.py
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test test-lowest check format bench clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python tests/demo.py
@@ -12,10 +14,15 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
 
+# The same tests with the lowest releases that pyproject.toml allows.
+test-lowest:
+	$(MAKE) test VENV=.venv-lowest GROUP=test CONSTRAINTS=tests/lowest.txt
+
 check: $(VENV)/.installed
 	$(BIN)/ruff check $(PACKAGES)
 	$(BIN)/ruff format --check $(PACKAGES)
-	$(BIN)/mypy
+	$(BIN)/mypy connector_core tests
+	$(BIN)/mypy conftest.py connectors/postmark/connector_postmark connectors/postmark/tests
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix $(PACKAGES)
@@ -25,11 +32,12 @@ bench: $(VENV)/.installed
 	@$(BIN)/python tests/bench.py
 
 clean:
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: pyproject.toml connectors/postmark/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 $(MAKECMDGOALS)" or 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[cli]' --editable 'connectors/postmark[sandbox]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[cli]' --editable 'connectors/postmark[sandbox]' --group $(GROUP) \
+		$(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 	@touch $@

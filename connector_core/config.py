@@ -30,6 +30,8 @@ _KINDS = {
     float: "a number",
 }
 
+_LONGEST_GUESSABLE = 3
+
 T = TypeVar("T")
 
 
@@ -74,8 +76,11 @@ class Config(FrozenDict):
         return self._unread
 
     def redaction(self) -> Redaction:
-        """Return what strikes this config's secrets out of texts."""
-        return Redaction(_secret_texts(self))
+        """Return what strikes this config's secrets out of texts.
+
+        Secrets of up to three characters stay: they protect nothing, and striking them would garble every sentence.
+        """
+        return Redaction(text for text in _secret_texts(self) if len(text) > _LONGEST_GUESSABLE)
 
     def reveal(self) -> dict[str, Any]:
         """Return a plain copy with the secrets in clear, for the check against the schema."""
@@ -116,6 +121,8 @@ def parse_config(text: str | bytes) -> dict[str, Any]:
         raise _unreadable("not_json", problem) from None
     except UnicodeDecodeError:
         raise _unreadable("not_json", "The config is no JSON: save it as UTF-8.") from None
+    except ValueError:
+        raise _unreadable("not_json", "The config is no JSON: it has a number with too many digits.") from None
     except RecursionError:
         raise _unreadable("not_json", "The config is nested too deeply to be one.") from None
     if not isinstance(config, dict):
@@ -149,7 +156,7 @@ def redact_config(schema: ConfigSchema, config: Mapping[str, Any]) -> dict[str, 
 
     The value of a key that the schema doesn't know is hidden too: it may be a misspelled secret.
     """
-    hidden: dict[str, Any] = _hide(copy_json(config, lambda _path, _reason: None), schema.root)
+    hidden: dict[str, Any] = copy_json(_hide(config, schema.root), lambda _path, _reason: None)
     return hidden
 
 
@@ -192,13 +199,16 @@ def _complete(
 
 
 def _is_reference(value: Any) -> bool:
-    return isinstance(value, dict) and len(value) == 1 and value.keys() <= {"$env", "$file"}
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    ((kind, name),) = value.items()
+    return kind in {"$env", "$file"} and isinstance(name, str)
 
 
-def _follow(reference: dict[str, Any], path: tuple[str | int, ...], issues: list[ConfigIssue]) -> str | None:
+def _follow(reference: dict[str, str], path: tuple[str | int, ...], issues: list[ConfigIssue]) -> str | None:
     """Return the secret that a reference stands for, or None with an issue."""
     ((kind, name),) = reference.items()
-    if not isinstance(name, str) or not name or "\0" in name:
+    if not name or "\0" in name:
         issues.append(ConfigIssue(format_path(path), "bad_reference", f"{kind} names nothing: give it a text."))
         return None
     if kind == "$env":
@@ -209,16 +219,27 @@ def _follow(reference: dict[str, Any], path: tuple[str | int, ...], issues: list
             return None
         return found
     try:
-        with open(name, "rb") as file:  # noqa: PTH123  importing pathlib takes longer than all of this
-            content = file.read(_MAX_SECRET_FILE_BYTES + 1)
-        if len(content) > _MAX_SECRET_FILE_BYTES:
-            raise ValueError("too large for a secret")
-        return content.decode("utf-8").rstrip("\r\n")
+        text = _read_secret_file(name)
     except (OSError, ValueError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) else "it is too large or no text"
-        problem = f"The file {name} can't be read ({reason}): check its path and permissions."
+        reason = cause.strerror if isinstance(cause, OSError) else str(cause)
+        problem = f"The file {name} can't be used ({reason}): check its path, permissions and content."
         issues.append(ConfigIssue(format_path(path), "file_unreadable", problem))
         return None
+    return text
+
+
+def _read_secret_file(name: str) -> str:
+    with open(name, "rb") as file:  # noqa: PTH123  importing pathlib takes longer than all of this
+        content = file.read(_MAX_SECRET_FILE_BYTES + 1)
+    if len(content) > _MAX_SECRET_FILE_BYTES:
+        raise ValueError("it is too large for a secret")
+    try:
+        text = content.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ValueError("it is no text") from None
+    if not text:
+        raise ValueError("it is empty")
+    return text
 
 
 def _hide(value: Any, place: Place | None) -> Any:
@@ -232,7 +253,7 @@ def _hide(value: Any, place: Place | None) -> Any:
             name: member if free else _hide(member, place.properties.get(name, place.others))
             for name, member in value.items()
         }
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_hide(member, place.items) if place.items else member for member in value]
     return value
 
@@ -247,7 +268,7 @@ def _reveal(value: Any) -> Any:
 
 def _secret_texts(value: Any) -> Iterator[str]:
     if isinstance(value, Secret):
-        revealed = value.reveal()
+        revealed: Any = value.reveal()  # of an invalid config, it may be something else than a text
         yield revealed if isinstance(revealed, str) else json.dumps(revealed)
     elif isinstance(value, dict):
         for member in value.values():

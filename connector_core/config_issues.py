@@ -35,53 +35,57 @@ def find_schema_issues(schema: ConfigSchema, config: Config) -> list[ConfigIssue
     """Return all that the schema finds wrong with a config that was read, sorted by path."""
     plain = config.reveal()
     issues = {
-        (issue.path, issue.code): issue
+        issue: None  # a dict, for the order and against repetition
         for error in schema.validator.iter_errors(plain)
         for issue in _explain(error, schema.root, ())
     }
-    for issue in _find_placeholders(plain, schema.root, ()):
-        issues[issue.path, issue.code] = issue
-    return sort_issues(issue for issue in issues.values() if issue.path not in config.unread)
+    issues |= dict.fromkeys(_find_placeholders(plain, schema.root, ()))
+    # Of a value that is of the wrong type, or could not be read, nothing else is worth saying.
+    mistyped = {issue.path for issue in issues if issue.code == "wrong_type"}
+    return sort_issues(
+        issue
+        for issue in issues
+        if issue.path not in config.unread and (issue.code == "wrong_type" or issue.path not in mistyped)
+    )
 
 
 def sort_issues(issues: Iterable[ConfigIssue]) -> list[ConfigIssue]:
     """Return issues by path, those of one path by code."""
-    return sorted(issues, key=lambda issue: (issue.path, issue.code))
+    return sorted(issues, key=lambda issue: (issue.path, issue.code, issue.message))
 
 
 def _explain(error: ValidationError, root: Place, base: Path) -> Iterator[ConfigIssue]:
     """Yield the issues that one error of jsonschema stands for; `base` leads to the instance it started from."""
     path = (*base, *error.relative_path)
     keyword = str(error.validator)
-    own_sentence = error.schema.get("x-error", {}).get(keyword) if isinstance(error.schema, dict) else None
+    value: Any = error.validator_value
+    instance: Any = error.instance
+    schema: Mapping[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+    own_sentence = schema.get("x-error", {}).get(keyword)
     if "propertyNames" in list(error.relative_schema_path)[:-1]:
-        place = (*path, str(error.instance))
-        yield _issue(place, "bad_key", own_sentence or "The name of this entry is not allowed here.")
+        yield _issue((*path, instance), "bad_key", own_sentence or "The name of this entry is not allowed here.")
     elif keyword == "additionalProperties":
-        for key in error.instance:
-            if key not in error.schema.get("properties", {}):
-                yield _issue((*path, key), "unknown_key", _unknown_key(key, error.schema.get("properties", {})))
+        known = schema.get("properties", {})
+        for key in instance:
+            if key not in known:
+                yield _issue((*path, key), "unknown_key", _unknown_key(key, known))
     elif keyword in {"required", "dependentRequired"}:
-        for key in _missing_keys(error, keyword):
+        for key in _missing_keys(keyword, value, instance):
             yield _issue((*path, key), "required", own_sentence or f"{_name(root, (*path, key))} is missing.")
     elif keyword in {"oneOf", "anyOf"} and own_sentence is None and error.context:
         yield from _explain_nearest_branch(error, root, path)
-    elif error.instance == "" and keyword in {"minLength", "pattern", "enum", "const"}:
+    elif instance == "" and keyword in {"minLength", "pattern", "enum", "const"}:
         yield _issue(path, "empty", f"{_name(root, path)} is empty.")
     else:
         code, make_sentence = _SENTENCES.get(keyword, ("invalid", lambda name, _value: f"{name} is not valid."))
-        yield _issue(path, code, own_sentence or make_sentence(_name(root, path), error.validator_value))
+        yield _issue(path, code, own_sentence or make_sentence(_name(root, path), value))
 
 
-def _missing_keys(error: ValidationError, keyword: str) -> list[str]:
-    wanted: Mapping[str, list[str]] = {"": error.validator_value} if keyword == "required" else error.validator_value
-    return [
-        key
-        for trigger, keys in wanted.items()
-        if not trigger or trigger in error.instance
-        for key in keys
-        if key not in error.instance
-    ]
+def _missing_keys(keyword: str, value: Any, instance: Mapping[str, Any]) -> list[str]:
+    wanted = (
+        value if keyword == "required" else [key for trigger in value if trigger in instance for key in value[trigger]]
+    )
+    return [key for key in wanted if key not in instance]
 
 
 def _explain_nearest_branch(error: ValidationError, root: Place, path: Path) -> Iterator[ConfigIssue]:

@@ -13,8 +13,15 @@ from connector_core.forms import make_form_items, make_template_config
 from connector_core.hookspecs import hookimpl
 from connector_core.message import Message, SendResult, check_address
 from connector_core.metadata import choose_language
+from connector_core.plugins import (
+    BLOCK_VARIABLE,
+    ENTRY_POINT_GROUP,
+    blocked_ids,
+    load_connectors,
+    make_manager,
+    register_plugin,
+)
 from connector_core.secrets import Redaction
-from connector_core.plugins import ENTRY_POINT_GROUP, load_connectors, make_manager, register_plugin
 from connector_core.transport import Limits, Transport
 
 if TYPE_CHECKING:
@@ -26,6 +33,10 @@ if TYPE_CHECKING:
     from connector_core.metadata import ConnectorMetadata
     from connector_core.plugins import LoadedConnector, LoadFailure
     from connector_core.sandbox import Sandbox
+
+
+_CODES_OF_KEYS = frozenset({"unknown_key", "bad_key"})
+"""The issues whose path ends with a key that somebody wrote, which may be anything."""
 
 
 class Host(Mapping[str, "Connector"]):
@@ -116,6 +127,8 @@ class Host(Mapping[str, "Connector"]):
             if failure.entry_point == connector_id:
                 return f"The connector {connector_id} of {failure.distribution} failed to load: {failure.error}"
         installed = ", ".join(self._connectors) or "none"
+        if connector_id in blocked_ids():
+            return f"The connector {connector_id} is left out by {BLOCK_VARIABLE}. Installed besides: {installed}."
         return (
             f"There is no connector {connector_id}. Installed: {installed}. Install its distribution, or check the id."
         )
@@ -174,9 +187,9 @@ class Connector:
         """Return a copy of a config that is safe to show."""
         return redact_config(self._schema, config)
 
-    def redaction(self, config: object) -> Redaction:
+    def redaction(self, config: object, *, resolve_references: bool = True) -> Redaction:
         """Return what strikes the secrets of a config out of texts, such as an application's own error page."""
-        reading = read_config(self._schema, config)
+        reading = read_config(self._schema, config, resolve_references=resolve_references)
         return Redaction(()) if reading.config is None else reading.config.redaction()
 
     def validate_config(self, config: object, *, resolve_references: bool = True) -> list[ConfigIssue]:
@@ -245,7 +258,10 @@ class Connector:
         issues = [*reading.issues, *self._collect_issues(reading.config)]
         if issues:
             redact = reading.config.redaction().redact
-            issues = [ConfigIssue(redact(one.path), one.code, redact(one.message)) for one in issues]
+            issues = [
+                ConfigIssue(redact(one.path) if one.code in _CODES_OF_KEYS else one.path, one.code, redact(one.message))
+                for one in issues
+            ]
         return reading.config, sort_issues(issues)
 
     def _collect_issues(self, config: Config) -> list[ConfigIssue]:
@@ -302,7 +318,7 @@ class ConfiguredConnector:
             self._log(message, getattr(error, "outcome", error.code), started)
             self.config.redaction().redact_exception(error)
             raise
-        except Exception as cause:
+        except Exception as cause:  # noqa: BLE001  a foreign connector may raise anything
             self._log(message, "unknown", started)
             problem = SendError(
                 f"The connector {self._metadata.id} failed ({type(cause).__name__}), so nobody knows whether it sent: "
@@ -326,13 +342,9 @@ class ConfiguredConnector:
         self.close()
 
     def _log(self, message: Message, outcome: str, started: float) -> None:
-        import logging
+        from connector_core.log import log_send  # logging is slow to import, and a host that only lists needs none
 
-        logger = logging.getLogger("connector_core")
-        level = logging.INFO if outcome in {"sent", "queued"} else logging.WARNING
-        if logger.isEnabledFor(level):
-            seconds = time.perf_counter() - started
-            logger.log(level, "%s %s %s %.3f s", self._metadata.id, message.type, outcome, seconds)
+        log_send(self._metadata.id, message.type, outcome, time.perf_counter() - started)
 
 
 class _SchemaCheck:

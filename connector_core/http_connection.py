@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
 import os
+import socket
 import threading
 import time
-from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-if TYPE_CHECKING:
-    import socket
+from connector_core.errors import ProviderUnavailable
 
 _POOLED_CONNECTIONS = 32
 """Connections kept for one provider; more threads than this open further ones for a single request."""
@@ -60,7 +62,7 @@ class _DeadlineReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(exchange.remaining())
-        return self._raw.readinto(buffer)  # type: ignore[attr-defined,no-any-return]  # typeshed leaves it to subclasses
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         self._raw.close()
@@ -72,16 +74,30 @@ class _DeadlineResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))  # type: ignore[union-attr]  # it is open
+        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
 
 
 class _TrackedConnection(HTTPConnection):
     response_class = _DeadlineResponse
 
+    def _new_conn(self) -> socket.socket:
+        """Connect within the limit: urllib3 alone would give it to each address of the name anew."""
+        limit = self.timeout
+        with suppress(socket.gaierror):  # urllib3 asks again, and says so in its own words
+            addresses = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+            self.timeout = min(limit or math.inf, exchange.remaining()) / len(addresses)
+        try:
+            connected = super()._new_conn()
+        finally:
+            self.timeout = limit
+        connected.settimeout(limit)
+        return connected
+
     def connect(self) -> None:
-        exchange.sent = False
-        super().connect()
-        exchange.sent = False  # what went out so far was for a proxy
+        try:
+            super().connect()
+        finally:
+            exchange.sent = False  # what went out so far was for a proxy
 
     def send(self, data: Any) -> None:
         if self.sock is None:
@@ -90,7 +106,7 @@ class _TrackedConnection(HTTPConnection):
         super().send(data)
 
 
-class _TrackedTLSConnection(_TrackedConnection, HTTPSConnection):  # type: ignore[misc]  # their `_new_conn` agree
+class _TrackedTLSConnection(_TrackedConnection, HTTPSConnection):
     """The same over TLS: `connect` includes the handshake."""
 
 
@@ -119,10 +135,9 @@ class _Adapter(HTTPAdapter):
 
 
 def make_session() -> requests.Session:
-    """Return a session that reads nothing from the environment, keeps no cookies and verifies TLS."""
+    """Return a session that reads nothing from the environment and retries nothing by itself."""
     session = requests.Session()
     session.trust_env = False  # no netrc; proxies and CA bundle are read once, by `read_environment`
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     adapter = _Adapter(pool_connections=_POOLED_CONNECTIONS, pool_maxsize=_POOLED_CONNECTIONS)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -130,9 +145,21 @@ def make_session() -> requests.Session:
 
 
 def read_environment(url: str) -> dict[str, Any]:
-    """Return the proxies and the CA bundle that the environment names for an address, as requests would."""
+    """Return the proxies and the CA bundle that the environment names for an address, as requests would.
+
+    Raises:
+        ProviderUnavailable: the CA bundle is not there.
+
+    """
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    if bundle and not Path(bundle).exists():
+        raise ProviderUnavailable(
+            "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there, so nothing was sent: "
+            "mend the variable.",
+            retryable=False,
+        )
     return {
         "proxies": requests.utils.get_environ_proxies(url),
-        "verify": os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
+        "verify": bundle or True,
         "cert": None,
     }

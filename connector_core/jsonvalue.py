@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 MAX_DEPTH = 64
 """Levels of nesting in a config or a payload; real ones have fewer than ten."""
 
+_MAX_INTEGER_BITS = 4096
+"""Far above what any JSON reader keeps exactly, below what Python refuses to write (4,300 digits)."""
+
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][\w$-]*\Z", re.ASCII)
 
 
@@ -24,8 +27,8 @@ class FrozenDict(dict[str, Any]):
     def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise TypeError("this JSON object is immutable: make a new one with {**old, ...}")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]  # refusing is the point
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]  # the same
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def __copy__(self) -> FrozenDict:
         return self
@@ -54,31 +57,50 @@ def copy_json(value: Any, report: Callable[[tuple[str | int, ...], str], None]) 
     return _copy(value, (), report)
 
 
-def _copy(  # noqa: PLR0911  one return a kind of value reads best
-    value: Any, path: tuple[str | int, ...], report: Callable[[tuple[str | int, ...], str], None]
+def _copy(
+    value: Any,
+    path: tuple[str | int, ...],
+    report: Callable[[tuple[str | int, ...], str], None],
+    around: tuple[Any, ...] = (),
 ) -> Any:
-    kind = type(value)
-    if kind is str or kind is bool or kind is int or value is None:
-        return value
-    if isinstance(value, dict):
-        if len(path) >= MAX_DEPTH:
-            return report(path, f"is nested more than {MAX_DEPTH} levels deep")
-        copied = {}
-        for key, member in value.items():
-            if isinstance(key, str):
-                copied[key] = _copy(member, (*path, key), report)
-            else:
-                report(path, f"has a key that is no text but {type(key).__name__}")
-        return copied
+    """Copy a value that lies at `path`, inside the objects and arrays `around` it."""
+    problem = _find_problem(value, around)
+    if problem is not None:
+        return report(path, problem)
     if isinstance(value, list | tuple):
-        if len(path) >= MAX_DEPTH:
-            return report(path, f"is nested more than {MAX_DEPTH} levels deep")
-        return [_copy(member, (*path, index), report) for index, member in enumerate(value)]
-    if isinstance(value, str | int):  # a subclass, such as a member of StrEnum or IntEnum
-        return str.__str__(value) if isinstance(value, str) else int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else report(path, f"is {value}, which JSON can't express")
-    return report(path, f"is a {kind.__name__}, which JSON can't express: turn it into text or a number")
+        return [_copy(member, (*path, index), report, (*around, value)) for index, member in enumerate(value)]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                report(path, f"has a key that is no text but {type(key).__name__}")
+        return {
+            key: _copy(member, (*path, key), report, (*around, value))
+            for key, member in value.items()
+            if isinstance(key, str)
+        }
+    return _as_plain(value)
+
+
+def _as_plain(value: Any) -> Any:
+    """Return a scalar without the subclass it may be of, such as a member of StrEnum."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _find_problem(value: Any, around: tuple[Any, ...]) -> str | None:
+    """Return why a value is no JSON, or None where it is; of an object or array, its members are not looked at."""
+    if isinstance(value, dict | list | tuple):
+        if len(around) >= MAX_DEPTH:
+            return f"is nested more than {MAX_DEPTH} levels deep"
+        return "holds itself" if any(outer is value for outer in around) else None
+    if isinstance(value, int) and value.bit_length() > _MAX_INTEGER_BITS:
+        return "has more digits than a number may have"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"is {value}, which JSON can't express"
+    if value is None or isinstance(value, str | int | float):
+        return None
+    return f"is a {type(value).__name__}, which JSON can't express: turn it into text or a number"
 
 
 def format_path(path: tuple[str | int, ...] | list[str | int]) -> str:

@@ -29,8 +29,8 @@ RecipientStatus = Literal["sent", "queued", "rejected", "invalid", "unknown"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _ADDRESS = re.compile(
-    r"""[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f]{1,64}
-        @[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f.]+(\.[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f.]+)*""",
+    r"""[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f\ud800-\udfff]{1,64}
+        @[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f\ud800-\udfff.]+(\.[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f\ud800-\udfff.]+)*""",
     re.VERBOSE,
 )
 _MAX_ADDRESS = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
@@ -56,11 +56,11 @@ class Message:
 
     to: str
     type: str
-    payload: dict[str, Any] = field(default_factory=dict)
+    payload: dict[str, Any] = field(default_factory=dict, repr=False)  # codes are no matter for logs
     ip: str | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, _CHECKS[name](value))
+        object.__setattr__(self, name, _CHECKS[name](value) if name in _CHECKS else value)
 
     def copy(self) -> Message:
         """Return a message of the same values that shares nothing with this one."""

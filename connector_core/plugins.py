@@ -61,6 +61,11 @@ class LoadFailure:
         }
 
 
+def blocked_ids() -> frozenset[str]:
+    """Return the ids that the environment leaves out."""
+    return frozenset(name.strip() for name in os.environ.get(BLOCK_VARIABLE, "").split(",")) - {""}
+
+
 def make_manager() -> pluggy.PluginManager:
     """Return a plugin manager that knows the hooks."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -81,7 +86,7 @@ def load_connectors(
     """
     from importlib.metadata import entry_points
 
-    blocked = {name.strip() for name in os.environ.get(BLOCK_VARIABLE, "").split(",")}
+    blocked = blocked_ids()
     strict = os.environ.get(STRICT_VARIABLE, "") not in {"", "0"}
     found = sorted(
         (entry for entry in entry_points(group=group) if entry.name not in blocked), key=lambda one: one.name
@@ -170,7 +175,7 @@ def _check_sole_claim(entry: EntryPoint, claims: Iterable[EntryPoint]) -> None:
     if others:
         # Choosing one of them could hand credentials to the wrong one.
         raise InvalidConnector(
-            f"The id {entry.name} is claimed by {', '.join(others)} too, so none of them is used: uninstall all but one."
+            f"The id {entry.name} is claimed by {', '.join(others)} too, so none is used: uninstall all but one."
         )
 
 

@@ -1,8 +1,9 @@
-"""JSON Schemas: the public ones, the dialect of config schemas, and what a config schema says of each place in a config."""
+"""JSON Schemas: the public ones, the dialect of config schemas, and what one says of each place in a config."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,6 @@ _FILES = {
 _SHARED = (EMAIL,)
 """The schemas that a config schema may refer to."""
 
-_MAX_REFERENCES = 32
-
 
 @cache
 def public_schema(urn: str) -> FrozenDict:
@@ -51,7 +50,7 @@ def make_validator(schema: Mapping[str, Any]) -> Validator:
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
 
-    make = extend(Draft202012Validator, {"contains": _contains})
+    make: type[Validator] = extend(Draft202012Validator, {"contains": _contains, "pattern": _pattern})  # type: ignore[no-untyped-call]  # jsonschema's own
     registry: Registry[Any] = Registry().with_resources(
         (urn, DRAFT202012.create_resource(public_schema(urn))) for urn in _SHARED
     )
@@ -66,6 +65,20 @@ def _contains(validator: Any, wanted: Mapping[str, Any], instance: Any, _schema:
         matching = validator.evolve(schema=wanted)
         if not any(matching.is_valid(member) for member in instance):
             yield ValidationError("no entry matches")
+
+
+def _pattern(validator: Any, pattern: str, instance: Any, _schema: object) -> Iterator[ValidationError]:
+    """Check `pattern` as JSON Schema means it: `$` is the very end, where Python lets a line break follow."""
+    from jsonschema.exceptions import ValidationError
+
+    if validator.is_type(instance, "string") and not compile_pattern(pattern).search(instance):
+        yield ValidationError("the text does not match")
+
+
+@cache
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    r"""Return an ECMA-262 pattern as Python has it: an anchor `$` becomes `\Z`."""
+    return re.compile(re.sub(r"(\\.|\[(?:\\.|[^\]\\])*\])|\$", lambda found: found[1] or r"\Z", pattern))
 
 
 @cache
@@ -105,12 +118,27 @@ def _check_against(urn: str, value: Mapping[str, Any], what: str) -> None:
 def _explain(error: ValidationError) -> str:
     from difflib import get_close_matches
 
-    if error.validator == "additionalProperties":
-        known = error.schema["properties"]
-        words = [word for word in error.instance if word not in known]
-        near = get_close_matches(words[0], known, n=1)
-        return f"the word {words[0]!r} is unknown" + (f", did you mean {near[0]!r}?" if near else "")
-    return error.message
+    if error.validator != "additionalProperties" or not isinstance(error.schema, dict):
+        return error.message
+    known = error.schema["properties"]
+    words: Any = error.instance
+    word = next(word for word in words if word not in known)
+    near = get_close_matches(word, known, n=1)
+    return f"the word {word!r} is unknown" + (f", did you mean {near[0]!r}?" if near else "")
+
+
+def _check_patterns(value: Any) -> None:
+    if isinstance(value, dict):
+        if isinstance(value.get("pattern"), str):
+            try:
+                compile_pattern(value["pattern"])
+            except re.error as cause:
+                raise InvalidConnector(f"The config schema is invalid: {value['pattern']!r} is no pattern.") from cause
+        for member in value.values():
+            _check_patterns(member)
+    elif isinstance(value, list | tuple):
+        for member in value:
+            _check_patterns(member)
 
 
 def _plain(value: Any) -> Any:
@@ -151,7 +179,9 @@ class ConfigSchema:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         check_config_schema(document)
-        self.document = self._bundle(_plain(document))
+        _check_patterns(document)
+        self.document = _bundle(_plain(document))
+        self._check_references(self.document, (), set())
         self.root = self._place(self.document)
         self.validator = make_validator(self._inline(self.document))
 
@@ -160,18 +190,32 @@ class ConfigSchema:
 
         With each comes whether it holds in any case: one branch of `oneOf`, `anyOf` or `if` holds only sometimes.
         """
-        pending: list[tuple[Mapping[str, Any], bool, int]] = [(schema, True, 0)]
+        pending = [(schema, True)]
         while pending:
-            part, always, depth = pending.pop(0)
-            if depth > _MAX_REFERENCES:
-                raise InvalidConnector("The config schema is invalid: a $ref leads back to itself.")
+            part, always = pending.pop(0)
             yield part, always
             if "$ref" in part:
-                pending.append((self._resolve(part["$ref"]), always, depth + 1))
-            pending += [(branch, always, depth + 1) for branch in part.get("allOf", ())]
+                pending.append((self._resolve(part["$ref"]), always))
+            pending += [(branch, always) for branch in part.get("allOf", ())]
             for word in ("oneOf", "anyOf"):
-                pending += [(branch, False, depth + 1) for branch in part.get(word, ())]
-            pending += [(part[word], False, depth + 1) for word in ("then", "else") if word in part]
+                pending += [(branch, False) for branch in part.get(word, ())]
+            pending += [(part[word], False) for word in ("then", "else") if word in part]
+
+    def _check_references(self, value: Any, trail: tuple[str, ...], checked: set[str]) -> None:
+        """Check that every $ref leads somewhere, and none back to where it stands: a form can't show recursion."""
+        if isinstance(value, list):
+            for member in value:
+                self._check_references(member, trail, checked)
+        if not isinstance(value, dict):
+            return
+        reference = value.get("$ref")
+        if reference in trail:
+            raise InvalidConnector(f"The config schema is invalid: $ref {reference} leads back to itself.")
+        if isinstance(reference, str) and reference not in checked:
+            self._check_references(self._resolve(reference), (*trail, reference), checked)
+            checked.add(reference)
+        for member in value.values():
+            self._check_references(member, trail, checked)
 
     def _resolve(self, reference: str) -> Mapping[str, Any]:
         urn, _, pointer = reference.partition("#")
@@ -212,9 +256,7 @@ class ConfigSchema:
         absolute: dict[str, Any] = visit(schema)
         return absolute
 
-    def _place(self, schema: Mapping[str, Any], depth: int = 0) -> Place:
-        if depth > _MAX_REFERENCES:
-            raise InvalidConnector("The config schema is invalid: it is recursive, which a form can't show.")
+    def _place(self, schema: Mapping[str, Any]) -> Place:
         place = Place()
         members: dict[str, list[Mapping[str, Any]]] = {}
         others: list[Mapping[str, Any]] = []
@@ -232,13 +274,14 @@ class ConfigSchema:
                 others.append(part["additionalProperties"])
             if "items" in part:
                 items.append(part["items"])
-        place.properties = {name: self._place({"allOf": parts}, depth + 1) for name, parts in members.items()}
-        place.others = self._place({"allOf": others}, depth + 1) if others else None
-        place.items = self._place({"allOf": items}, depth + 1) if items else None
+        place.properties = {name: self._place({"allOf": parts}) for name, parts in members.items()}
+        place.others = self._place({"allOf": others}) if others else None
+        place.items = self._place({"allOf": items}) if items else None
         return place
 
-    def _bundle(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return the document with the shared schemas that it refers to embedded, so that any tool can use it alone."""
-        text = json.dumps(document)
-        used = {urn: _plain(public_schema(urn)) for urn in _SHARED if f'"{urn}#' in text}
-        return {**document, "$defs": {**document.get("$defs", {}), **used}} if used else document
+
+def _bundle(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with the shared schemas that it refers to embedded, so that any tool can use it alone."""
+    text = json.dumps(document)
+    used = {urn: _plain(public_schema(urn)) for urn in _SHARED if f'"{urn}#' in text}
+    return {**document, "$defs": {**document.get("$defs", {}), **used}} if used else document

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
@@ -50,18 +52,23 @@ class Secret:
 class Redaction:
     """Strikes known secrets out of text and out of exceptions.
 
-    Each secret is struck in the forms in which software writes it: as it is, as JSON, as `repr` and as part of a URL.
+    A secret is found in every notation in which software writes it: as it is, in JSON, in `repr` of text and of
+    bytes, and in a URL.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if secret for form in _written_forms(secret)}
-        self._forms = sorted(forms, key=len, reverse=True)
+        # Asterisks alone could never be hidden by asterisks.
+        longest_first = sorted({secret for secret in secrets if secret.strip("*")}, key=len, reverse=True)
+        notations = ["".join(_any_notation(character) for character in secret) for secret in longest_first]
+        self._pattern = re.compile("|".join(notations)) if notations else None
 
     def redact(self, text: str) -> str:
         """Return `text` with `***` in place of each secret."""
-        for form in self._forms:
-            if form in text:
-                text = text.replace(form, HIDDEN)
+        while self._pattern is not None:
+            # What was put in may make a secret anew together with what stands beside it.
+            text, count = self._pattern.subn(HIDDEN, text)
+            if not count:
+                break
         return text
 
     def redact_json(self, value: Any) -> Any:
@@ -77,57 +84,70 @@ class Redaction:
     def redact_exception(self, error: BaseException) -> None:
         """Strike the secrets out of an exception and of all that it was raised from, in place.
 
-        A cause whose text can't be changed is taken off the chain.
+        What shows a secret all the same, since its text can't be changed, is taken off the chain.
         """
-        seen: set[int] = set()
-        pending: list[BaseException | None] = [error]
-        while pending:
-            found = pending.pop()
-            if found is None or id(found) in seen:
-                continue
-            seen.add(id(found))
-            self._redact_fields(found)
-            if self._shows_secret(found.__cause__):
-                found.__cause__ = None
-            if self._shows_secret(found.__context__):
-                found.__context__ = None
-            pending += [found.__cause__, found.__context__, *getattr(found, "exceptions", ())]
+        self._redact_chain(error, set())
+
+    def _redact_chain(self, error: BaseException, seen: set[int]) -> None:
+        seen.add(id(error))
+        self._redact_fields(error)
+        for member in getattr(error, "exceptions", ()):
+            self._redact_chain(member, seen)
+        for link in ("__cause__", "__context__"):
+            behind = getattr(error, link)
+            if behind is not None and id(behind) not in seen:
+                self._redact_chain(behind, seen)
+            if behind is not None and self._is_shown_by(behind):
+                setattr(error, link, None)
 
     def _redact_fields(self, error: BaseException) -> None:
-        error.args = tuple(self._redact_field(argument) for argument in error.args)
-        for name, value in vars(error).items():
-            setattr(error, name, self._redact_field(value))
+        # An exception that can't be changed is judged by what it shows.
+        with suppress(AttributeError, TypeError):
+            error.args = tuple(self._redact_field(argument) for argument in error.args)
+            for name, value in vars(error).items():
+                setattr(error, name, self._redact_field(value))
 
     def _redact_field(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.redact(value)
-        if isinstance(value, tuple) and type(value) is tuple:
-            return tuple(self._redact_field(member) for member in value)
-        if isinstance(value, list | dict):
-            return self.redact_json(value)
-        if is_dataclass(value) and not isinstance(value, type):
+        if isinstance(value, bytes):
+            return self.redact(value.decode("latin-1")).encode("latin-1", "replace")
+        if isinstance(value, dict):
+            return {self._redact_field(key): self._redact_field(member) for key, member in value.items()}
+        if type(value) in {list, tuple, set, frozenset}:
+            return type(value)(self._redact_field(member) for member in value)
+        if is_dataclass(value) and not isinstance(value, type | BaseException):
             changed = {part.name: self._redact_field(getattr(value, part.name)) for part in fields(value) if part.init}
             return replace(value, **changed)
         return value
 
-    def _shows_secret(self, error: BaseException | None) -> bool:
-        """Return whether an exception shows a secret even after its fields were freed of them."""
-        if error is None:
-            return False
-        self._redact_fields(error)
-        shown = f"{error} {error!r}"
-        return any(form in shown for form in self._forms)
+    def _is_shown_by(self, error: BaseException) -> bool:
+        """Return whether an exception shows a secret, or can't be shown at all."""
+        try:
+            shown = f"{error} {error!r} {vars(error)}"
+        except Exception:  # noqa: BLE001  the __str__ of a foreign exception may do anything
+            return True
+        if self._pattern is not None and self._pattern.search(shown):
+            return True
+        return any(self._is_shown_by(member) for member in getattr(error, "exceptions", ()))
 
 
-def _written_forms(secret: str) -> set[str]:
-    """Return the spellings of a secret that turn up in messages, dumps and URLs."""
-    from urllib.parse import quote, quote_plus
-
-    return {
-        secret,
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
-        quote(secret, safe="", errors="replace"),
-        quote_plus(secret, errors="replace"),
+def _any_notation(character: str) -> str:
+    """Return a pattern of all the ways in which software writes one character of a secret."""
+    encoded = character.encode("utf-8", "surrogatepass")
+    in_url = "".join(f"%{byte:02X}" for byte in encoded)
+    notations = {
+        character,
+        json.dumps(character)[1:-1],
+        repr(character)[1:-1],
+        ascii(character)[1:-1],
+        repr(encoded)[2:-1],
+        in_url,
+        in_url.lower(),
+        encoded.decode("latin-1"),
     }
+    if character in "'\"/":
+        notations.add(f"\\{character}")
+    if character == " ":
+        notations.add("+")
+    return f"(?:{'|'.join(re.escape(one) for one in sorted(notations, key=len, reverse=True))})"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
+import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from connector_core.errors import (
 from connector_core.secrets import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     import requests
     from urllib3.util import Retry
@@ -95,8 +97,8 @@ class Transport:
             method: the HTTP method.
             url: where to.
             headers: the header fields; a `Secret` is revealed as late as possible.
-            json: a JSON value to send; or
-            data: bytes, or the fields of a form.
+            json: a JSON value to send, in which a `Secret` may stand; or
+            data: bytes, or the fields of a form, the same.
 
         Raises:
             ProviderUnavailable: no connection: surely not sent.
@@ -106,10 +108,9 @@ class Transport:
 
         """
         deadline = time.monotonic() + self.limits.total
-        body = data if json is None else jsonlib.dumps(json, allow_nan=False, separators=(",", ":")).encode()
         retry: Retry | None = None
         while True:
-            result = self._attempt(method, url, headers, body, deadline)
+            result = self._attempt(method, url, headers, (json, data), deadline)
             if not _surely_not_taken(result):
                 break
             retry = retry or _first_retry(self.limits.retries)
@@ -136,10 +137,10 @@ class Transport:
         method: str,
         url: str,
         headers: Mapping[str, str | Secret],
-        body: bytes | Mapping[str, Any] | None,
+        content: tuple[Any, bytes | Mapping[str, Any] | None],
         deadline: float,
     ) -> Response | SendError:
-        """Send a request once; what went wrong is returned, so that no library's exception, which may quote it, lives on."""
+        """Send a request once; what went wrong is returned, so that no exception that quotes the request lives on."""
         import requests
         from urllib3.exceptions import HTTPError
 
@@ -150,13 +151,16 @@ class Transport:
         timeout = (min(self.limits.connect, remaining), min(self.limits.read, remaining))
         exchange.begin(deadline, self.limits.read)
         try:
-            request = self._prepare(session, method, url, headers, body)
+            request = self._prepare(session, method, url, headers, content)
             settings = self._settings(session, url)
-            answer = session.send(request, stream=True, allow_redirects=False, timeout=timeout, **settings)
+            # Session.send would read the whole body of a redirect to find out where it leads.
+            answer = session.get_adapter(url).send(request, stream=True, timeout=timeout, **settings)
+            answer = requests.hooks.dispatch_hook("response", request.hooks, answer)  # type: ignore[no-untyped-call]  # requests' own
             with answer:
                 return _read(answer, self.limits.response_bytes, deadline)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            return _diagnose(error, sent=exchange.sent)
+            # With connections of our own, nothing is known to have left until it did.
+            return _diagnose(error, sent=exchange.sent if session is self._hosts_session else bool(exchange.sent))
 
     def _session(self) -> requests.Session:
         if self._hosts_session is not None:
@@ -174,11 +178,15 @@ class Transport:
         method: str,
         url: str,
         headers: Mapping[str, str | Secret],
-        body: bytes | Mapping[str, Any] | None,
+        content: tuple[Any, bytes | Mapping[str, Any] | None],
     ) -> requests.PreparedRequest:
         import requests
 
         fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in headers.items()}
+        json, data = content
+        body: Any = data if json is None else _write_json(json)
+        if isinstance(body, Mapping):
+            body = {name: value.reveal() if isinstance(value, Secret) else value for name, value in body.items()}
         if session is self._hosts_session:
             return session.prepare_request(requests.Request(method, url, headers=fields, data=body))
         request = requests.PreparedRequest()
@@ -187,7 +195,7 @@ class Transport:
 
     def _settings(self, session: requests.Session, url: str) -> Mapping[str, Any]:
         if session is self._hosts_session:
-            settings = session.merge_environment_settings(url, {}, True, None, None)
+            settings = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
             return {name: settings[name] for name in ("proxies", "verify", "cert")}
         origin = url.partition("://")[2].partition("/")[0]
         settings_of_origin = self._environment.get(origin)
@@ -212,6 +220,16 @@ def parse_retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+def _write_json(value: Any) -> bytes:
+    return jsonlib.dumps(value, allow_nan=False, separators=(",", ":"), default=_reveal).encode()
+
+
+def _reveal(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"a {type(value).__name__} is no JSON")
+
+
 def _surely_not_taken(result: Response | SendError) -> bool:
     if isinstance(result, SendError):
         return result.outcome == "not_sent" and result.retryable
@@ -228,11 +246,8 @@ def _read(answer: requests.Response, limit: int, deadline: float) -> Response | 
     headers = {name.lower(): value for name, value in answer.headers.items()}
     status = answer.status_code
     if answer.is_redirect:
-        from urllib.parse import urlsplit
-
-        host = urlsplit(headers["location"]).hostname
         return InvalidResponse(
-            f"The provider answered with a redirect{f' to {host}' if host else ''}, which is not followed because "
+            f"The provider answered with a redirect{_name_host(headers['location'])}, which is not followed because "
             "the credentials would go along: check the address in the config.",
             provider=ProviderReply(status=status),
         )
@@ -248,6 +263,12 @@ def _read(answer: requests.Response, limit: int, deadline: float) -> Response | 
         if time.monotonic() > deadline:
             raise TimeoutError
     return Response(status, headers, bytes(body))
+
+
+def _name_host(location: str) -> str:
+    """Return where a redirect leads, for a sentence; nothing where that is no plain host name."""
+    found = re.match(r"https?://([A-Za-z0-9.-]{1,253})(?=[:/?#]|$)", location)
+    return f" to {found[1]}" if found else ""
 
 
 def _diagnose(error: Exception, *, sent: bool | None) -> SendError:
@@ -288,8 +309,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
             continue
         seen.add(id(found))
         yield found
-        pending += [found.__context__, found.__cause__, getattr(found, "reason", None)]  # type: ignore[list-item]
-        pending += [argument for argument in found.args if isinstance(argument, BaseException)]
+        pending += [found.__context__, found.__cause__]
+        pending += [part for part in (getattr(found, "reason", None), *found.args) if isinstance(part, BaseException)]
 
 
 def _connection_errors() -> tuple[type[BaseException], ...]:

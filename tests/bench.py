@@ -84,19 +84,21 @@ def _config(url: str) -> dict[str, Any]:
     return {**start, "serverToken": "bench-token", "fromEmail": "noreply@example.com", "apiUrl": url}
 
 
-def _ratios(
-    first: Callable[[], object], second: Callable[[], object], rounds: int, batch: int = 1
-) -> tuple[float, float]:
+def _medians(first: Callable[[], object], second: Callable[[], object], rounds: int) -> tuple[float, float]:
     """Return the median seconds of two calls, taken in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for turn in range(rounds):
         for index in (0, 1) if turn % 2 else (1, 0):
             call = (first, second)[index]
             started = time.perf_counter()
-            for _ in range(batch):
-                call()
-            times[index].append((time.perf_counter() - started) / batch)
+            call()
+            times[index].append(time.perf_counter() - started)
     return statistics.median(times[0]), statistics.median(times[1])
+
+
+def _report(what: str, ours: float, baseline: str, theirs: float, bound: str) -> None:
+    columns = f"{what:9}{ours * 1e3:9.3f} ms   {baseline:20}{theirs * 1e3:9.3f} ms"
+    print(f"{columns}   ratio {ours / theirs:.3f} (at most {bound})")
 
 
 def bench_send() -> None:
@@ -119,10 +121,8 @@ def bench_send() -> None:
         def bare() -> object:
             return session.post(address, json=body, headers=headers, timeout=10).json()
 
-        ours, theirs = _ratios(lambda: mail.send_message(message), bare, 3000)
-        print(
-            f"send      {ours * 1e6:8.0f} us   bare requests {theirs * 1e6:8.0f} us   ratio {ours / theirs:.2f}  (at most 1.00)"
-        )
+        ours, theirs = _medians(lambda: mail.send_message(message), bare, 3000)
+    _report("send", ours, "bare requests", theirs, "1.00")
 
 
 def bench_validate() -> None:
@@ -132,44 +132,29 @@ def bench_validate() -> None:
 
     connector = Host.discover()["postmark-mail"]
     config, schema = _config("https://api.postmarkapp.com"), connector.config_schema
-    ours, theirs = _ratios(lambda: connector.validate_config(config), lambda: jsonschema.validate(config, schema), 200)
-    print(
-        f"validate  {ours * 1e6:8.0f} us   jsonschema    {theirs * 1e6:8.0f} us   ratio 1/{theirs / ours:.1f}  (at most 1/15)"
-    )
-
-
-def _process_ratio(label: str, ours: list[str], theirs: list[str], bound: str, rounds: int = 25) -> None:
-    def run(command: list[str]) -> float:
-        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  our own
-        return float(output) if label == "import" else 0.0
-
-    if label == "import":
-        pairs = [(run(ours), run(theirs)) for _ in range(rounds)]
-        mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
-    else:
-        mine, other = _ratios(lambda: run(ours), lambda: run(theirs), rounds)
-    print(
-        f"{label:9} {mine * 1e3:8.1f} ms   baseline      {other * 1e3:8.1f} ms   ratio {mine / other:.2f}  (at most {bound})"
-    )
+    ours, theirs = _medians(lambda: connector.validate_config(config), lambda: jsonschema.validate(config, schema), 200)
+    _report("validate", ours, "jsonschema.validate", theirs, "0.067, 1/15")
 
 
 def bench_import() -> None:
-    timed = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
-    _process_ratio(
-        "import",
-        [sys.executable, "-c", timed.format("connector_core")],
-        [sys.executable, "-c", timed.format("pluggy")],
-        "2.00",
-    )
+    def seconds(module: str) -> float:
+        code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+        return float(_run([sys.executable, "-c", code]))
+
+    pairs = [(seconds("connector_core"), seconds("pluggy")) for _ in range(25)]
+    ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+    _report("import", ours, "import pluggy", theirs, "2.00")
 
 
 def bench_list() -> None:
-    _process_ratio(
-        "list",
-        [str(Path(sys.executable).with_name("connectors")), "list"],
-        [sys.executable, "-c", "import pluggy, jsonschema, click, importlib.metadata"],
-        "1.50",
-    )
+    command = [str(Path(sys.executable).with_name("connectors")), "list"]
+    baseline = [sys.executable, "-c", "import pluggy, jsonschema, click, importlib.metadata"]
+    ours, theirs = _medians(lambda: _run(command), lambda: _run(baseline), 25)
+    _report("list", ours, "import what it needs", theirs, "1.50")
+
+
+def _run(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  our own command
 
 
 def _resident_bytes() -> int:
@@ -189,7 +174,7 @@ def bench_memory() -> None:
         for _ in range(9000):
             mail.send_message(message)
         grown = (_resident_bytes() - before) / 1e6
-    print(f"memory    {grown:8.2f} MB grown in 9,000 sends after the first 1,000  (less than 5)")
+    print(f"memory   {grown:9.2f} MB grown in 9,000 sends after the first 1,000 (less than 5)")
 
 
 def bench_threads() -> None:
@@ -206,9 +191,8 @@ def bench_threads() -> None:
         pipe.send("codes")
         codes = pipe.recv()
     lost = count - len(set(codes))
-    print(
-        f"threads   8 threads, {count} sends, {count / seconds:.0f} a second: {lost} lost, {len(codes) - len(set(codes))} twice"
-    )
+    twice = len(codes) - len(set(codes))
+    print(f"threads  {count} sends by 8 threads, {count / seconds:.0f} a second: {lost} lost, {twice} twice (none)")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,6 @@ from connector_core.message import Message
 from connector_core.templates import GENERIC
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from connector_core.sandbox import Sandbox
 
 TEST_CODE = "000000"
@@ -144,7 +142,7 @@ def validate_config(session: Session, connector_id: str, config_file: BinaryIO) 
 @_as_json
 @_debug
 @click.pass_obj
-def send_message(  # noqa: PLR0913  one argument an option
+def send_message(  # noqa: PLR0913, PLR0917  one argument an option
     session: Session,
     connector_id: str,
     config_file: BinaryIO | None,

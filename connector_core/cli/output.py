@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from connector_core.errors import ConnectorError, InvalidConfig
 from connector_core.secrets import Redaction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FAILED = 1
 """The exit code of what was understood and failed; Click's own for wrong use is 2."""
@@ -60,7 +63,7 @@ class Group(click.Group):
             return session.fail(error)
 
 
-def format_table(rows: list[tuple[str, ...]]) -> str:
+def format_table(rows: Sequence[tuple[str, ...]]) -> str:
     """Return rows as aligned columns."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return "\n".join(

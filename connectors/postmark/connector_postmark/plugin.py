@@ -17,7 +17,6 @@ from connector_core import (
     find_repeated_templates,
     hookimpl,
 )
-
 from connector_postmark.request import PostmarkRequests, ascii_mailbox
 from connector_postmark.response import parse_response
 

@@ -1,6 +1,6 @@
 """Postmark's answers, understood: a pure function from status, headers and body to a result or an error.
 
-The codes are those of Postmark developer docs, "API error codes"; the sentences of 300 and 406 are parsed for addresses.
+The codes are those of Postmark developer docs, "API error codes"; the sentences of 300 and 406 name addresses.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from connector_core import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TOKEN = "Postmark refuses the server token: copy it again from the server's tab API Tokens."
+_CREDENTIALS = "Postmark refuses the server token: copy it again from the server's tab API Tokens."
 _SENDER = "Postmark does not accept the sender: confirm its sender signature or its domain in Postmark."
 _RECIPIENT = "Postmark does not deliver to this recipient: reactivate the address in Postmark, or use another one."
 _MESSAGE = "Postmark refuses the message: mend what it names, then send again."
@@ -47,7 +47,7 @@ _LOST = "Postmark failed while it had the message, so nobody knows whether it wa
 _OTHER = "Postmark refuses to send."
 
 _ERROR_OF_CODE: dict[int, tuple[type[SendError], str]] = {
-    10: (AuthorizationFailed, _TOKEN),
+    10: (AuthorizationFailed, _CREDENTIALS),
     100: (ProviderUnavailable, _CLOSED),
     400: (SenderRejected, _SENDER),
     401: (SenderRejected, _SENDER),
@@ -71,7 +71,7 @@ _ERROR_OF_CODE: dict[int, tuple[type[SendError], str]] = {
     1236: (SendError, _STREAM),
 }
 _ERROR_OF_STATUS: dict[int, tuple[type[SendError], str]] = {
-    401: (AuthorizationFailed, _TOKEN),
+    401: (AuthorizationFailed, _CREDENTIALS),
     404: (SendError, "There is no Postmark at this address: check apiUrl in the config."),
     408: (DeliveryUnknown, _LOST),
     413: (InvalidMessage, "The message is too large for Postmark: make the payload smaller."),
@@ -115,7 +115,7 @@ def parse_response(status: int, headers: Mapping[str, str], body: bytes) -> Send
         if answer is None or (code is not None and type(code) is not int):
             raise _not_understood(status)
         return parse_success(answer, status)
-    _raise_for_status(status, None if answer is None else _text(answer.get("Message")), retry_after)
+    return _raise_for_status(status, None if answer is None else _text(answer.get("Message")), retry_after)
 
 
 def parse_success(answer: Mapping[str, Any], status: int = 200) -> SendResult:
@@ -227,7 +227,7 @@ def _sentence(advice: str, said: str | None) -> str:
 
 def _not_understood(status: int) -> InvalidResponse:
     return InvalidResponse(
-        "The answer is not one of Postmark's, so nobody knows whether the message was sent: check apiUrl in the config, "
-        "and Postmark's activity page.",
+        "The answer is not one of Postmark's, so nobody knows whether the message was sent: check apiUrl in the "
+        "config, and Postmark's activity page.",
         provider=ProviderReply(status=status),
     )

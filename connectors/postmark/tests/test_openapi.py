@@ -1,0 +1,131 @@
+"""Every request that the connector makes is one of Postmark's own OpenAPI description."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connector_postmark.request import PostmarkRequests
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from connector_core import USAGE_TYPES, Host, Message
+
+FILE = Path(
+    os.environ.get("POSTMARK_OPENAPI") or Path(__file__).parents[3] / "../shared/reference/postmark-server-openapi.json"
+)
+
+pytestmark = pytest.mark.skipif(not FILE.exists(), reason="the OpenAPI file is not here: set POSTMARK_OPENAPI to it")
+
+
+@pytest.fixture(scope="module")
+def host() -> Host:
+    return Host.discover()
+
+
+@pytest.fixture(scope="module")
+def description() -> dict[str, Any]:
+    """Return the description with its known errors corrected, and closed to fields that it doesn't know."""
+    found: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
+    request = found["components"]["schemas"]["EmailWithTemplateRequest"]
+    # Exactly one of the two names the template; the file demands both.
+    request["required"] = ["TemplateModel", "To", "From"]
+    request["oneOf"] = [{"required": ["TemplateId"]}, {"required": ["TemplateAlias"]}]
+    for field in ("From", "To", "Cc", "Bcc"):  # lists and names are allowed
+        del request["properties"][field]["format"]
+    # Postmark developer docs, "Send email with template": fields that the file lacks.
+    request["properties"]["MessageStream"] = {"type": "string"}
+    request["properties"]["Metadata"] = {"type": "object", "additionalProperties": {"type": "string"}}
+    for schema in (request, found["components"]["schemas"]["MessageHeader"]):
+        schema["additionalProperties"] = False
+    return found
+
+
+@pytest.fixture(scope="module")
+def validator(description: dict[str, Any]) -> Draft202012Validator:
+    operation = description["paths"]["/email/withTemplate"]["post"]
+    content = operation["requestBody"]["content"]["application/json"]["schema"]
+    return Draft202012Validator({**content, "components": description["components"]})
+
+
+WORDS = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="<>"), min_size=1, max_size=20)
+ADDRESSES = st.from_regex(r"[a-z0-9._+-]{1,20}@[a-z0-9]{1,20}(\.[a-z0-9]{1,10}){1,2}", fullmatch=True)
+MAILBOXES = ADDRESSES | st.builds("{} <{}>".format, WORDS, ADDRESSES)
+ALIASES = st.from_regex(r"[a-z][a-z0-9._-]{0,20}", fullmatch=True)
+TEMPLATES = st.tuples(
+    *(
+        st.fixed_dictionaries({"usageType": st.just(name), "templateAlias": ALIASES})
+        | st.fixed_dictionaries({"usageType": st.just(name), "templateId": st.integers(1, 2**40)})
+        for name in ("SignIn", "Register", "ForgotPassword", "Generic")
+    )
+).map(list)
+CONFIGS = st.fixed_dictionaries(
+    {"serverToken": st.uuids().map(str), "fromEmail": MAILBOXES, "templates": TEMPLATES},
+    optional={
+        "messageStream": ALIASES,
+        "replyTo": MAILBOXES,
+        "tag": WORDS,
+        "trackOpens": st.booleans(),
+        "trackLinks": st.sampled_from(["None", "HtmlAndText", "HtmlOnly", "TextOnly"]),
+        "inlineCss": st.booleans(),
+        "metadata": st.dictionaries(WORDS, st.text(max_size=80), max_size=10),
+        "headers": st.dictionaries(st.from_regex(r"x-[a-z]{1,10}", fullmatch=True), WORDS, max_size=5),
+    },
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+MESSAGES = st.builds(
+    Message,
+    ADDRESSES,
+    st.sampled_from(USAGE_TYPES) | WORDS,
+    st.dictionaries(st.text(), JSON, max_size=5) | st.fixed_dictionaries({"locale": st.text(max_size=10)}),
+)
+
+
+@given(CONFIGS, MESSAGES)
+def test_any_request_keeps_to_the_description(
+    host: Host, validator: Draft202012Validator, config: dict[str, Any], message: Message
+) -> None:
+    requests = PostmarkRequests(host["postmark-mail"].configure(config).config)
+    body = json.loads(json.dumps(requests.make_body(message)))
+    assert list(validator.iter_errors(body)) == []
+    assert body["TemplateModel"] == message.payload
+
+
+def test_the_description_knows_the_address_and_the_token_header(host: Host, description: dict[str, Any]) -> None:
+    config = {
+        "serverToken": str(uuid.uuid4()),
+        "fromEmail": "noreply@example.com",
+        "templates": [
+            {"usageType": name, "templateAlias": "x"} for name in ("SignIn", "Register", "ForgotPassword", "Generic")
+        ],
+    }
+    requests = PostmarkRequests(host["postmark-mail"].configure(config).config)
+    path = requests.url.removeprefix("https://api.postmarkapp.com")
+    operation = description["paths"][path]["post"]
+    needed = {one["name"] for one in operation["parameters"] if one["required"] and one["in"] == "header"}
+    assert needed <= set(requests.headers)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"From": "a@b.c", "To": "a@b.c", "TemplateModel": {}},
+        {"From": "a@b.c", "To": "a@b.c", "TemplateModel": {}, "TemplateId": 1, "TemplateAlias": "x"},
+        {"From": "a@b.c", "To": "a@b.c", "TemplateModel": [], "TemplateId": 1},
+        {"From": "a@b.c", "To": "a@b.c", "TemplateModel": {}, "TemplateId": 1, "Unknown": 1},
+        {"From": "a@b.c", "To": "a@b.c", "TemplateModel": {}, "TemplateId": 1, "TrackLinks": True},
+    ],
+)
+def test_the_corrected_description_still_refuses_what_is_wrong(
+    validator: Draft202012Validator, broken: dict[str, Any]
+) -> None:
+    assert not validator.is_valid(broken)

@@ -1,0 +1,214 @@
+"""The README is true: its programs run, and its tables and shapes are those of the code."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+import tomllib
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+from readme_page import BLOCKS, COMMAND_LINE, FILES, PROGRAMS, README, ROOT, read_table, run, write_distribution
+
+from connector_core import Connector, ConnectorError, Limits, SendError, errors
+from connector_core.cli.commands import TEST_CODE, connectors
+from connector_core.config import MAX_CONFIG_BYTES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def shape(value: Any) -> Any:
+    """Return what kind of values a JSON value holds, with the keys of its objects."""
+    if isinstance(value, dict):
+        return {key: shape(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return type(value)
+
+
+def test_the_readme_has_the_programs_and_the_files_that_the_tests_below_look_for() -> None:
+    assert list(PROGRAMS) == ["A host in ten lines", "Secrets", "Errors", "Middleware", "Async hosts"]
+    assert list(FILES) == [
+        "pyproject.toml",
+        "connector_example/__init__.py",
+        "connector_example/connector.json",
+        "connector_example/guide.md",
+        "connector_example/config.schema.json",
+        "connector_example/plugin.py",
+    ]
+
+
+@pytest.mark.parametrize("section", PROGRAMS)
+def test_the_programs_of_a_section_print_what_stands_below_them(section: str, tmp_path: Path) -> None:
+    wanted = "".join(block.text for block in BLOCKS if block.section == section and block.language == "text")
+
+    done = run(sys.executable, "-W", "error", "-c", PROGRAMS[section], cwd=tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, wanted, "")
+
+
+def test_the_host_has_ten_lines() -> None:
+    lines = [line for line in PROGRAMS["A host in ten lines"].splitlines() if line]
+
+    assert len(lines) <= 10
+
+
+def test_the_table_of_errors_has_every_class_with_its_code_outcome_and_retryable() -> None:
+    classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, ConnectorError)]
+    rows = [
+        [
+            f"`{one.__name__}`",
+            f"`{one.code}`",
+            *([f"`{one.outcome}`", "yes" if one.retryable else "no"] if issubclass(one, SendError) else ["", ""]),
+        ]
+        for one in classes
+    ]
+
+    assert [row[:4] for row in read_table("Error")] == rows
+
+
+def test_the_table_of_errors_says_of_each_what_to_do() -> None:
+    assert all(len(row) == 5 and row[4] for row in read_table("Error"))
+
+
+def test_the_table_of_limits_has_every_limit_with_its_default() -> None:
+    assert [row[:2] for row in read_table("Limit")] == [[f"`{one.name}`", str(one.default)] for one in fields(Limits)]
+
+
+def test_the_table_of_the_connector_has_every_public_name() -> None:
+    named = re.findall(r"`(\w+)(?:\(.*?\))?`", "".join(row[0] for row in read_table("Name")))
+    attributes = {"metadata", "distribution", "version"}  # set when the connector is made
+
+    assert set(named) == {name for name in vars(Connector) if not name.startswith("_")} | attributes
+
+
+def test_the_table_of_variables_has_those_that_the_core_reads() -> None:
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "connector_core").rglob("*.py"))
+    read = set(re.findall(r'= "(CONNECTOR_CORE_\w+)"', source))
+
+    assert {row[0].strip("`") for row in read_table("Variable")} == read
+
+
+def test_the_table_of_targets_has_every_target_of_the_makefile() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+    assert sorted(row[0] for row in read_table("Target")) == sorted(f"`make {target}`" for target in targets)
+
+
+def test_the_table_of_commands_has_every_command_with_every_option() -> None:
+    rows = {re.findall(r"\w+", row[0])[0]: " ".join(row) for row in read_table("Command")}
+
+    assert list(rows) == sorted(rows, key=["list", "show", "validate", "send", "sandbox"].index)
+    assert set(rows) == set(connectors.commands)
+    for name, command in connectors.commands.items():
+        options = {
+            option for parameter in command.params if isinstance(parameter, click.Option) for option in parameter.opts
+        }
+        assert set(re.findall(r"--[a-z]+", rows[name])) == options - {"--json", "--debug"}
+
+
+def test_every_command_takes_json_and_debug() -> None:
+    for command in connectors.commands.values():
+        assert {"as_json", "--json", "--debug"} <= {"as_json", *(one for p in command.params for one in p.opts)}
+
+
+def test_the_numbers_of_the_command_line_are_those_of_the_code() -> None:
+    assert f"default the code `{TEST_CODE}`" in README
+    assert MAX_CONFIG_BYTES == 1_000_000
+    assert "at most 1 MB" in README
+
+
+@pytest.mark.parametrize(
+    "line", [line for b in BLOCKS if b.language == "sh" for line in b.text.splitlines() if line.startswith(".venv/")]
+)
+def test_a_command_line_does_what_it_says(line: str, tmp_path: Path) -> None:
+    program, *arguments = shlex.split(line)
+
+    done = run(*COMMAND_LINE, *arguments, cwd=tmp_path)
+
+    assert program == ".venv/bin/connectors"
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_line_that_installs_names_distributions_and_extras_that_exist() -> None:
+    (line,) = (line for b in BLOCKS for line in b.text.splitlines() if line.startswith("pip install"))
+
+    for requirement in shlex.split(line)[2:]:
+        folder, extras = re.fullmatch(r"(.+?)\[(.+)\]", requirement).groups()  # type: ignore[union-attr]  # fails the test
+        project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text("utf-8"))["project"]
+        assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", README))
+def test_a_link_leads_to_a_file_of_the_repository(target: str) -> None:
+    assert (ROOT / target).is_file()
+
+
+def find_shape(intro: str) -> Any:
+    """Return the JSON value that stands below a paragraph which begins or ends like this."""
+    (text,) = (b.text for b in BLOCKS if b.language == "json" and intro in b.intro)
+    return json.loads(text)
+
+
+def test_list_prints_the_shape_shown(tmp_path: Path) -> None:
+    write_distribution(tmp_path, "connector-broken", {"broken-mail": "no_such_module"})
+
+    done = run(*COMMAND_LINE, "list", "--json", path=tmp_path)
+
+    assert shape(json.loads(done.stdout)) == shape(find_shape("`connectors list --json`"))
+    assert done.returncode == 0
+
+
+def test_validate_prints_the_shape_and_the_issue_shown(tmp_path: Path) -> None:
+    shown = find_shape("`connectors validate postmark-mail")
+    config = json.loads(run(*COMMAND_LINE, "show", "postmark-mail", "--template").stdout)
+    config["templates"][0]["usageTyp"] = "SignIn"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+
+    done = run(*COMMAND_LINE, "validate", "postmark-mail", "--config", "config.json", "--json", cwd=tmp_path)
+    printed = json.loads(done.stdout)
+
+    assert shape(printed) == shape(shown)
+    assert shown["issues"][0] in printed["issues"]
+    assert done.returncode == 1
+
+
+def test_send_prints_the_shape_shown() -> None:
+    shown = find_shape("`connectors send postmark-mail")
+
+    done = run(*COMMAND_LINE, "send", "postmark-mail", "--to", "a@example.com", "--sandbox", "--json")
+
+    assert shape(json.loads(done.stdout)) == shape(shown)
+
+
+def test_an_error_has_the_shape_shown() -> None:
+    shown = find_shape("An error of any\ncommand has this shape")["error"]
+
+    done = run(*COMMAND_LINE, "send", "postmark-mail", "--to", shown["recipients"][0], "--sandbox", "--json")
+    printed = json.loads(done.stdout)["error"]
+
+    assert shape(printed) == shape(shown)
+    assert {**printed, "message": "", "provider": ""} == {**shown, "message": "", "provider": ""}
+    assert printed["message"].startswith(shown["message"])
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (0, ["list"]),
+        (1, ["show", "no-such-mail"]),
+        (2, ["lst"]),
+        (2, ["list", "--jsn"]),
+        (2, ["send", "postmark-mail", "--sandbox"]),
+    ],
+)
+def test_an_exit_code_means_what_the_table_says(code: int, arguments: list[str]) -> None:
+    assert run(*COMMAND_LINE, *arguments).returncode == code
+    assert str(code) in {row[0] for row in read_table("Exit code")}

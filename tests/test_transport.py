@@ -1,0 +1,208 @@
+"""The transport against real sockets: what breaks before and after a request has left."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from wire_server import (
+    WireServer,
+    drip,
+    forget_network_environment,
+    hang_up,
+    make_answer,
+    refuse_connections,
+    respond,
+    say_and_close,
+    stay_silent,
+)
+
+from connector_core import DeliveryUnknown, Limits, ProviderUnavailable, Secret, SendError, Transport
+
+if TYPE_CHECKING:
+    from wire_server import Behaviour
+
+QUICK = Limits(connect=0.3, read=0.3, total=0.3, retries=0)
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_network_environment(monkeypatch)
+
+
+def post(url: str, limits: Limits = QUICK) -> SendError:
+    """Send a request that must fail, and return the error."""
+    transport = Transport(limits=limits)
+    try:
+        with pytest.raises(SendError) as caught:
+            transport.request("POST", url, headers={"X-Token": Secret("t")}, json={"a": 1})
+    finally:
+        transport.close()
+    return caught.value
+
+
+def test_the_whole_answer_comes_back_whatever_its_status() -> None:
+    with WireServer(respond(418, b"short and stout", ["X-Kind: Teapot"])) as server:
+        transport = Transport()
+        answer = transport.request("GET", f"{server.url}/pot", headers={})
+        transport.close()
+    assert (answer.status, answer.body, answer.headers["x-kind"]) == (418, b"short and stout", "Teapot")
+
+
+def test_a_request_arrives_as_it_was_given() -> None:
+    with WireServer(respond()) as server:
+        transport = Transport()
+        fields: dict[str, str | Secret] = {"X-Plain": "open", "X-Token": Secret("hidden"), "Content-Type": "text/x"}
+        transport.request("POST", f"{server.url}/path", headers=fields, json={"b": "é", "a": [None, True]})
+        transport.close()
+    (request,) = server.requests
+    assert (request.method, request.target) == ("POST", "/path")
+    assert request.json() == {"b": "é", "a": [None, True]}
+    fields_seen = {(name, value) for name, value in request.fields if name.startswith(("X-", "Content-T"))}
+    assert fields_seen == {("X-Plain", "open"), ("X-Token", "hidden"), ("Content-Type", "text/x")}
+
+
+def test_a_form_arrives_as_a_form_with_its_secrets() -> None:
+    with WireServer(respond()) as server:
+        transport = Transport()
+        transport.request("POST", server.url, headers={}, data={"key": Secret("h&m"), "name": "x y"})
+        transport.close()
+    (request,) = server.requests
+    assert request.body == b"key=h%26m&name=x+y"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+def test_requests_one_after_another_share_a_connection() -> None:
+    with WireServer(respond(body=b"{}")) as server:
+        transport = Transport()
+        for _ in range(3):
+            transport.request("POST", server.url, headers={}, json={})
+        transport.close()
+    assert [request.line for request in server.requests] == [0, 0, 0]
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_replaced() -> None:
+    with WireServer(say_and_close(make_answer(200, b"{}"))) as server:
+        transport = Transport()
+        statuses = [transport.request("POST", server.url, headers={}, json={}).status for _ in range(3)]
+        transport.close()
+    assert statuses == [200, 200, 200]
+    assert [request.line for request in server.requests] == [0, 1, 2]
+
+
+def test_a_closed_transport_opens_new_connections() -> None:
+    with WireServer(respond(body=b"{}")) as server:
+        transport = Transport()
+        for _ in range(2):
+            transport.request("POST", server.url, headers={}, json={})
+            transport.close()
+    assert [request.line for request in server.requests] == [0, 1]
+
+
+def test_a_refused_connection_was_surely_not_sent() -> None:
+    with refuse_connections() as url:
+        error = post(url)
+    assert type(error) is ProviderUnavailable
+    assert (error.outcome, error.retryable) == ("not_sent", True)
+    assert "connection refused" in str(error)
+
+
+def test_an_unknown_host_name_was_surely_not_sent() -> None:
+    error = post("https://does-not-exist.invalid/")
+    assert type(error) is ProviderUnavailable
+    assert (error.outcome, error.retryable) == ("not_sent", True)
+
+
+def test_a_connection_that_nobody_accepts_was_surely_not_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:  # they fill the queue, so that the next one waits
+            one.setblocking(False)  # noqa: FBT003  the socket module has no keyword for it
+            one.connect_ex(("127.0.0.1", port))
+        error = post(f"http://127.0.0.1:{port}")
+        for one in waiting:
+            one.close()
+    assert type(error) is ProviderUnavailable
+    assert error.outcome == "not_sent"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param(hang_up, id="closes right after the request"),
+        pytest.param(say_and_close(b"HTTP/1.1 2"), id="closes within the status line"),
+        pytest.param(say_and_close(HEAD + b'Content-Length: 50\r\n\r\n{"a":'), id="closes within the body"),
+        pytest.param(say_and_close(CHUNKED + b'20\r\n{"a":'), id="closes within a chunk"),
+        pytest.param(say_and_close(CHUNKED + b'5\r\n{"a":\r\n'), id="closes before the last chunk"),
+        pytest.param(say_and_close(CHUNKED + b"oops\r\n"), id="sends a chunk without a size"),
+        pytest.param(say_and_close(CHUNKED + b"-5\r\n"), id="sends a chunk of negative size"),
+        pytest.param(say_and_close(b"220 mail.example.com ESMTP\r\n"), id="speaks another protocol"),
+        pytest.param(say_and_close(b"\x00\xff" * 500), id="sends binary noise"),
+        pytest.param(say_and_close(HEAD, b"X: y\r\n" * 5000, b"\r\n"), id="sends thousands of header fields"),
+        pytest.param(say_and_close(HEAD, b"X: ", b"y" * 200_000, b"\r\n\r\n"), id="sends an endless header field"),
+        pytest.param(stay_silent, id="stays silent past the limit"),
+        pytest.param(drip(b"HTTP/1.1 200 ", b"O"), id="drips the status line"),
+        pytest.param(drip(HEAD + b"X: ", b"y"), id="drips the header fields"),
+        pytest.param(drip(HEAD + b"Content-Length: 5000\r\n\r\n", b"z"), id="drips the body"),
+        pytest.param(drip(CHUNKED, b"1\r\nz\r\n"), id="drips chunks"),
+        pytest.param(drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="asks to continue without end"),
+    ],
+)
+def test_a_line_that_breaks_after_the_request_leaves_the_delivery_unknown(behaviour: Behaviour) -> None:
+    with WireServer(behaviour) as server:
+        error = post(server.url, Limits(connect=5, read=0.3, total=0.4, retries=2))
+    assert type(error) is DeliveryUnknown
+    assert (error.outcome, error.retryable) == ("unknown", False)
+    assert len(server.requests) == 1
+
+
+def test_silence_between_two_bytes_is_limited_apart_from_the_total() -> None:
+    with WireServer(stay_silent) as server:
+        error = post(server.url, Limits(read=0.1, total=60))
+    assert type(error) is DeliveryUnknown
+    assert "took too long" in str(error)
+
+
+def test_a_server_that_stops_reading_leaves_the_delivery_unknown() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # the system accepts, and nobody reads
+        transport = Transport(limits=QUICK)
+        with pytest.raises(DeliveryUnknown):
+            transport.request("POST", f"http://127.0.0.1:{deaf.getsockname()[1]}", headers={}, data=b"x" * 50_000_000)
+        transport.close()
+
+
+def test_a_long_answer_time_of_one_request_does_not_shorten_the_next() -> None:
+    with WireServer(stay_silent, respond(body=b"{}")) as server:
+        transport = Transport(limits=Limits(read=0.1, total=5))
+        with pytest.raises(DeliveryUnknown):
+            transport.request("POST", server.url, headers={}, json={})
+        answer = transport.request("POST", server.url, headers={}, json={})
+        transport.close()
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ("no-scheme/path", {}),
+        ("http://", {}),
+        ("http://[::1", {}),
+        ("gopher://127.0.0.1/", {}),
+        ("http://127.0.0.1:99999/", {}),
+        ("http://.../", {}),
+        ("http://127.0.0.1/", {"X-Token": "line\nbreak"}),
+        ("http://127.0.0.1/", {"X-Token": "snow☃man"}),
+        ("http://127.0.0.1/", {"X Token": "space"}),
+    ],
+)
+def test_a_request_that_cannot_be_written_is_an_error_of_ours_and_not_sent(url: str, headers: dict[str, str]) -> None:
+    transport = Transport(limits=QUICK)
+    with pytest.raises(SendError) as caught:
+        transport.request("POST", url, headers=headers, json={})
+    transport.close()
+    assert caught.value.outcome == "not_sent"
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
