@@ -21,8 +21,7 @@ test-lowest:
 check: $(VENV)/.installed
 	$(BIN)/ruff check $(PACKAGES)
 	$(BIN)/ruff format --check $(PACKAGES)
-	$(BIN)/mypy connector_core tests
-	$(BIN)/mypy conftest.py connectors/postmark/connector_postmark connectors/postmark/tests
+	$(BIN)/mypy
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix $(PACKAGES)

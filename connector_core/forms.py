@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,21 +18,22 @@ def make_form_items(schema: ConfigSchema) -> list[dict[str, Any]]:
     ordered: list[tuple[float, dict[str, Any]]] = []
     for key, declared in schema.document["properties"].items():
         words = _gather_words(schema, declared)
+        place = schema.root.properties[key]
         item: dict[str, Any] = {
             "key": key,
-            "label": words.get("title", key),
+            "label": place.title or key,
             "type": _item_type(words),
             "required": key in required,
         }
         optional = {
-            "placeholder": words.get("x-placeholder"),
+            "placeholder": place.placeholder,
             "description": words.get("description"),
             "defaultValue": _start_value(words),
-            "isConfidential": words.get("writeOnly") or None,
+            "isConfidential": place.secret or None,
             "selectItems": _select_items(words),
         }
         item |= {name: value for name, value in optional.items() if value is not None}
-        ordered.append((words.get("x-order", len(ordered)), item))
+        ordered.append((words.get("x-order", math.inf), item))
     return [item for _, item in sorted(ordered, key=lambda pair: pair[0])]
 
 
@@ -41,12 +43,14 @@ def make_template_config(schema: ConfigSchema) -> dict[str, Any]:
     for key in schema.document.get("required", ()):
         words = _gather_words(schema, schema.document["properties"].get(key, {}))
         value = _start_value(words)
-        start[key] = words.get("x-placeholder", _EMPTY.get(words.get("type", "string"))) if value is None else value
+        empty = _EMPTY.get(_sole_type(words))
+        start[key] = words.get("x-placeholder", empty) if value is None else value
     return start
 
 
 _EMPTY: Mapping[Any, Any] = {
     "string": "",
+    None: "",
     "array": [],
     "object": {},
     "boolean": False,
@@ -56,21 +60,31 @@ _EMPTY: Mapping[Any, Any] = {
 
 
 def _gather_words(schema: ConfigSchema, declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the words that surely hold for a setting, the nearest of each."""
+    """Return the words that surely hold for a setting, the nearest of each, and of `type` all that may hold."""
     gathered: dict[str, Any] = {}
+    types: list[str] = []
     for part, always in schema.subschemas(declared):
+        stated = part.get("type", ())
+        types += [stated] if isinstance(stated, str) else stated
         if always:
             gathered = {**part, **gathered}
-    return gathered
+    return {**gathered, "type": list(dict.fromkeys(types))}
+
+
+def _sole_type(words: Mapping[str, Any]) -> str | None:
+    """Return the one type that a setting has; None where the schema names none."""
+    if len(words["type"]) > 1:
+        return "object"
+    return words["type"][0] if words["type"] else None
 
 
 def _item_type(words: Mapping[str, Any]) -> str:
-    kind = words.get("type", "string")
+    kind = _sole_type(words)
     if "enum" in words:
         return "Select"
     if kind == "array" and "enum" in words.get("items", {}):
         return "MultiSelect"
-    if kind == "string":
+    if kind in {"string", None}:
         return "MultilineText" if words.get("format") == "multiline" else "Text"
     return {"boolean": "Switch", "integer": "Number", "number": "Number"}.get(str(kind), "Json")
 
@@ -79,7 +93,7 @@ def _start_value(words: Mapping[str, Any]) -> Any:
     """Return the value a form starts with: the default, or the example of a value too large to type."""
     if "default" in words:
         return copy.deepcopy(words["default"])
-    if words.get("type") in {"array", "object"} and words.get("examples"):
+    if _sole_type(words) in {"array", "object"} and words.get("examples"):
         return copy.deepcopy(words["examples"][0])
     return None
 

@@ -55,7 +55,7 @@ class Host(Mapping[str, "Connector"]):
         self._manager = manager
         self._transport = transport
         self.failures = tuple(failures)
-        manager.register(_SchemaCheck(loaded), "connector_core")
+        manager.register(_CoreChecks(loaded), "connector_core")
         self._connectors = {name: Connector(manager, one, loaded, transport) for name, one in loaded.items()}
 
     @classmethod
@@ -303,11 +303,8 @@ class ConfiguredConnector:
         """
         started = time.perf_counter()
         try:
-            own = message.copy()
-            if self._metadata.type == "Email":
-                check_address(own.to)
             result: SendResult | None = self._send_hook(
-                config=self.config, message=own, transport=self._transport, metadata=self._metadata
+                config=self.config, message=message.copy(), transport=self._transport, metadata=self._metadata
             )
             if not isinstance(result, SendResult):
                 raise SendError(
@@ -347,8 +344,8 @@ class ConfiguredConnector:
         log_send(self._metadata.id, message.type, outcome, time.perf_counter() - started)
 
 
-class _SchemaCheck:
-    """The core's own plugin: checks every config against its connector's schema."""
+class _CoreChecks:
+    """The core's own plugin: checks every config against its connector's schema, and every recipient."""
 
     def __init__(self, loaded: Mapping[str, LoadedConnector]) -> None:
         self._loaded = loaded
@@ -356,3 +353,9 @@ class _SchemaCheck:
     @hookimpl
     def validate_config(self, config: Config, metadata: ConnectorMetadata) -> list[ConfigIssue]:
         return find_schema_issues(self._loaded[metadata.id].schema, config)
+
+    @hookimpl(tryfirst=True)
+    def send_message(self, message: Message, metadata: ConnectorMetadata) -> None:
+        # Inside of all wrappers, which may have changed the recipient, and before the connector.
+        if metadata.type == "Email":
+            check_address(message.to)

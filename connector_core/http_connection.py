@@ -40,7 +40,7 @@ class _Exchange(threading.local):
         self.deadline, self.silence, self.sent = deadline, silence, None
 
     def remaining(self) -> float:
-        """Return the seconds that the next read may take."""
+        """Return the seconds that the next step may take."""
         left = min(self.deadline - time.monotonic(), self.silence)
         if left <= 0:
             raise TimeoutError("the time limit of the request is over")
@@ -103,6 +103,8 @@ class _TrackedConnection(HTTPConnection):
         if self.sock is None:
             self.connect()
         exchange.sent = True
+        if self.sock is not None:
+            self.sock.settimeout(exchange.remaining())  # or the limit of the connection would hold for a large body
         super().send(data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -127,13 +128,15 @@ def register_plugin(manager: pluggy.PluginManager, plugin: object, name: str | N
     """
     if inspect.isclass(plugin):
         raise InvalidConnector(f"{plugin.__name__} is a class: register an instance of it, or a module.")
+    if not isinstance(plugin, Hashable):
+        raise InvalidConnector(f"A {type(plugin).__name__} can't be hashed: give it @dataclass(eq=False), or __hash__.")
     try:
         manager.register(plugin, name)
     except ValueError as cause:
         raise InvalidConnector(f"The plugin is registered already: {cause}.") from cause
     except pluggy.PluginValidationError as cause:
-        manager.unregister(plugin)
-        raise InvalidConnector(f"A hook asks for an argument that doesn't exist: {cause}") from cause
+        problem = " ".join(str(cause).split())
+        raise InvalidConnector(f"A hook asks for an argument that doesn't exist: {problem}") from cause
     try:
         _check_hooks(manager, plugin)
     except InvalidConnector:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
 from wire_server import (
+    HANG_GUARD,
     WireServer,
     drip,
     forget_network_environment,
@@ -21,7 +23,7 @@ from wire_server import (
 from connector_core import DeliveryUnknown, Limits, ProviderUnavailable, Secret, SendError, Transport
 
 if TYPE_CHECKING:
-    from wire_server import Behaviour
+    from wire_server import Behaviour, Line
 
 QUICK = Limits(connect=0.3, read=0.3, total=0.3, retries=0)
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -85,11 +87,13 @@ def test_requests_one_after_another_share_a_connection() -> None:
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_replaced() -> None:
-    with WireServer(say_and_close(make_answer(200, b"{}"))) as server:
-        transport = Transport()
-        statuses = [transport.request("POST", server.url, headers={}, json={}).status for _ in range(3)]
-        transport.close()
-    assert statuses == [200, 200, 200]
+    with (
+        WireServer(say_and_close(make_answer(200, b"{}"))) as server,
+        contextlib.closing(Transport()) as transport,
+    ):
+        for number in range(3):
+            assert transport.request("POST", server.url, headers={}, json={}).status == 200
+            assert server.lines[number].closed.wait(HANG_GUARD)
     assert [request.line for request in server.requests] == [0, 1, 2]
 
 
@@ -175,6 +179,28 @@ def test_a_server_that_stops_reading_leaves_the_delivery_unknown() -> None:
         transport.close()
 
 
+def test_a_large_request_may_take_longer_to_leave_than_the_connection_to_make() -> None:
+    def be_slow(line: Line) -> None:
+        line.pause(0.5)  # the system's buffers fill up meanwhile
+
+    limits = Limits(connect=0.2, read=10, total=10)
+    with WireServer(respond(), greeting=be_slow) as server, contextlib.closing(Transport(limits=limits)) as transport:
+        answer = transport.request("POST", server.url, headers={}, data=b"x" * 20_000_000)
+    assert answer.status == 200
+    assert len(server.requests[0].body) == 20_000_000
+
+
+def test_a_host_whose_first_address_refuses_is_reached_by_its_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(_host: str, port: int, *_args: object, **_options: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+
+    with WireServer(respond()) as server, contextlib.closing(Transport()) as transport:
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        answer = transport.request("POST", f"http://provider.test:{server.port}", headers={}, json={})
+    assert answer.status == 200
+    assert server.requests[0].headers["host"] == f"provider.test:{server.port}"
+
+
 def test_a_long_answer_time_of_one_request_does_not_shorten_the_next() -> None:
     with WireServer(stay_silent, respond(body=b"{}")) as server:
         transport = Transport(limits=Limits(read=0.1, total=5))
@@ -185,24 +211,23 @@ def test_a_long_answer_time_of_one_request_does_not_shorten_the_next() -> None:
     assert answer.status == 200
 
 
-@pytest.mark.parametrize(
-    ("url", "headers"),
-    [
-        ("no-scheme/path", {}),
-        ("http://", {}),
-        ("http://[::1", {}),
-        ("gopher://127.0.0.1/", {}),
-        ("http://127.0.0.1:99999/", {}),
-        ("http://.../", {}),
-        ("http://127.0.0.1/", {"X-Token": "line\nbreak"}),
-        ("http://127.0.0.1/", {"X-Token": "snow☃man"}),
-        ("http://127.0.0.1/", {"X Token": "space"}),
-    ],
-)
-def test_a_request_that_cannot_be_written_is_an_error_of_ours_and_not_sent(url: str, headers: dict[str, str]) -> None:
-    transport = Transport(limits=QUICK)
-    with pytest.raises(SendError) as caught:
+def assert_unwritable(url: str, headers: dict[str, str]) -> None:
+    with contextlib.closing(Transport(limits=QUICK)) as transport, pytest.raises(SendError) as caught:
         transport.request("POST", url, headers=headers, json={})
-    transport.close()
-    assert caught.value.outcome == "not_sent"
+    assert (type(caught.value), caught.value.outcome, caught.value.retryable) == (SendError, "not_sent", False)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["no-scheme/path", "http://", "http://[::1", "gopher://127.0.0.1/", "http://127.0.0.1:99999/", "http://.../"],
+)
+def test_an_address_that_is_none_is_an_error_of_ours_and_not_sent(url: str) -> None:
+    assert_unwritable(url, {})
+
+
+@pytest.mark.parametrize("headers", [{"X-Token": "line\nbreak"}, {"X-Token": "snow☃man"}, {"X\nToken": "x"}])
+def test_a_header_that_cannot_be_written_is_an_error_of_ours_and_not_sent(headers: dict[str, str]) -> None:
+    with WireServer(respond()) as server:
+        assert_unwritable(server.url, headers)
+    assert server.requests == []

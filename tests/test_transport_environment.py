@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 import requests
@@ -174,6 +174,36 @@ def test_a_session_of_the_host_sends_with_its_headers_proxies_and_adapters() -> 
         assert post(Transport(session), f"http://{NOWHERE}/") == b"by proxy"
     assert adapters_seen == [f"http://{NOWHERE}/"]
     assert (proxy.requests[0].headers["x-trace"], proxy.requests[0].headers["x-token"]) == ("1", "t")
+
+
+def test_a_session_of_the_host_sends_by_its_own_method() -> None:
+    class TracingSession(requests.Session):
+        """What tracing libraries do: they wrap `send`."""
+
+        seen: ClassVar[list[str | None]] = []
+
+        def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+            self.seen.append(request.url)
+            return super().send(request, **options)
+
+    with TracingSession() as session, WireServer(respond()) as server:
+        post(Transport(session), f"{server.url}/traced")
+    assert session.seen == [f"{server.url}/traced"]
+
+
+def test_a_session_of_the_host_calls_its_hooks() -> None:
+    statuses = []
+    with requests.Session() as session, WireServer(respond(204)) as server:
+        session.hooks["response"].append(lambda answer, **_options: statuses.append(answer.status_code))
+        post(Transport(session), server.url)
+    assert statuses == [204]
+
+
+def test_a_session_of_the_host_keeps_its_cookies() -> None:
+    with requests.Session() as session, WireServer(respond(headers=["Set-Cookie: a=b; Path=/"])) as server:
+        for _ in range(2):
+            post(Transport(session), server.url)
+    assert [request.headers.get("cookie") for request in server.requests] == [None, "a=b"]
 
 
 def test_a_session_of_the_host_stays_open_when_the_transport_closes() -> None:

@@ -54,8 +54,9 @@ class Line:
         self._server = server
         self._sock = sock
         self._number = number
-        self._buffer = b""
+        self._buffer = bytearray()
         self.open = True
+        self.closed = threading.Event()
 
     def send(self, data: bytes) -> None:
         self._sock.sendall(data)
@@ -63,6 +64,7 @@ class Line:
     def close(self) -> None:
         self.open = False
         self._sock.close()
+        self.closed.set()
 
     def abort(self) -> None:
         """Close from any thread; what the owner reads or writes after that fails."""
@@ -94,15 +96,20 @@ class Line:
         length = next((int(value) for name, value in fields if name.lower() == "content-length"), 0)
         while len(self._buffer) < length:
             self._fill()
-        body, self._buffer = self._buffer[:length], self._buffer[length:]
-        return Request(self._number, method, target, fields, body)
+        return Request(self._number, method, target, fields, self._take(length))
 
     def _read_until(self, end: bytes) -> bytes | None:
         while end not in self._buffer:
             if not self._fill():
                 return None
-        found, _, self._buffer = self._buffer.partition(end)
+        found = self._take(self._buffer.index(end))
+        del self._buffer[: len(end)]
         return found
+
+    def _take(self, length: int) -> bytes:
+        taken = bytes(self._buffer[:length])
+        del self._buffer[:length]
+        return taken
 
     def _fill(self) -> bool:
         received = self._sock.recv(65_536)
@@ -131,7 +138,7 @@ class WireServer:
         self._greeting = greeting
         self._tls = tls
         self._lock = threading.Lock()
-        self._lines: list[Line] = []
+        self.lines: list[Line] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
@@ -155,7 +162,7 @@ class WireServer:
     def stop(self) -> None:
         self.stopping.set()
         with self._lock:
-            lines = list(self._lines)
+            lines = list(self.lines)
         for line in lines:
             line.abort()
         socket.create_connection(("127.0.0.1", self.port)).close()  # wakes the thread that accepts
@@ -177,7 +184,7 @@ class WireServer:
             line = Line(self, sock, self.connections)
             self.connections += 1
             with self._lock:
-                self._lines.append(line)
+                self.lines.append(line)
             self._start(self._serve, line)
 
     def _serve(self, line: Line) -> None:

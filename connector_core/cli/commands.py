@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -189,11 +190,12 @@ def serve_sandbox(session: Session, connector_id: str, port: int, config_file: B
         config = None if config_file is None else _read_config(config_file)
         if config is not None:
             session.redaction = connector.redaction(config)
+        stopped = _catch_interrupts()
         with _open_sandbox(connector, config, port) as sandbox:
             document = _printable_config(connector, config, sandbox)
             session.print_result(document, json.dumps(document, ensure_ascii=False, indent=2))
             click.echo(f"The sandbox shows what it takes at {sandbox.url} - stop it with Ctrl+C.", err=True)
-            _wait_for_interrupt()
+            stopped.wait()
 
 
 def _describe(connector: Connector, locale: str | None) -> str:
@@ -250,12 +252,11 @@ def _printable_config(connector: Connector, config: dict[str, Any] | None, sandb
     }
 
 
-def _wait_for_interrupt() -> None:
-    """Return when the process is interrupted (Ctrl+C) or asked to end (SIGTERM)."""
+def _catch_interrupts() -> threading.Event:
+    """Return an event that is set when the process is interrupted (Ctrl+C) or asked to end (SIGTERM)."""
     import signal
-    import threading
 
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
+    return stopped

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from connector_core import (
     Config,
@@ -18,7 +19,7 @@ from connector_core import (
     hookimpl,
 )
 from connector_postmark.request import PostmarkRequests, ascii_mailbox
-from connector_postmark.response import parse_response
+from connector_postmark.response import parse_response, refuse_undelivered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +37,12 @@ def connector_metadata() -> ConnectorMetadata:
 @hookimpl
 def validate_config(config: Config) -> list[ConfigIssue]:
     """Return what the schema can't say: repeated templates, mailboxes and headers that Postmark would refuse."""
-    return [*find_repeated_templates(config), *_check_mailboxes(config), *_check_headers(config)]
+    return [
+        *find_repeated_templates(config),
+        *_check_api_url(config),
+        *_check_mailboxes(config),
+        *_check_headers(config),
+    ]
 
 
 @hookimpl
@@ -45,7 +51,10 @@ def send_message(config: Config, message: Message, transport: Transport) -> Send
     requests = config.keep(PostmarkRequests)
     answer = transport.request("POST", requests.url, headers=requests.headers, json=requests.make_body(message))
     result = parse_response(answer.status, answer.headers, answer.body)
-    return result if result.recipients else replace(result, recipients={message.to: result.status})
+    if not result.recipients:
+        return replace(result, recipients={message.to: result.status})
+    refuse_undelivered(result.recipients, answer.status)  # the message has one recipient, named in the answer or not
+    return result
 
 
 @hookimpl
@@ -54,6 +63,13 @@ def create_sandbox(config: Mapping[str, Any] | None, port: int) -> Sandbox:
     from connector_postmark.sandbox import PostmarkSandbox
 
     return PostmarkSandbox(config, port=port)
+
+
+def _check_api_url(config: Config) -> Iterator[ConfigIssue]:
+    try:
+        urlsplit(config["apiUrl"]).port  # noqa: B018  reading it is the check
+    except ValueError:
+        yield ConfigIssue("$.apiUrl", "bad_format", "The port of this address can't be one: check it.")
 
 
 def _check_mailboxes(config: Config) -> Iterator[ConfigIssue]:

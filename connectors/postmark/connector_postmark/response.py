@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from connector_core import (
     AccountRestricted,
@@ -83,9 +83,8 @@ _ERROR_OF_STATUS: dict[int, tuple[type[SendError], str]] = {
 _INVALID_REQUEST = 300
 _MAX_QUOTED = 500
 
-_FIELD = re.compile(r"'(To|Cc|Bcc|From)'")
-_QUOTED = re.compile(r"'([^']*)'")
-_ADDRESS = re.compile(r"[^\s'\"<>,;:()]+@[^\s'\"<>,;:()]+")
+_BAD_FIELD = re.compile(r"(?:Invalid '(To|Cc|Bcc|From)' address|Error parsing '(To|Cc|Bcc|From)')\W*(.*)", re.DOTALL)
+_ADDRESS = re.compile(r"[^\s\"<>,;:()]+@[^\s\"<>,;:()]+")
 _DELAYED = re.compile(r"\bmay be delayed\b", re.IGNORECASE)
 
 
@@ -110,12 +109,12 @@ def parse_response(status: int, headers: Mapping[str, str], body: bytes) -> Send
     retry_after = parse_retry_after({name.lower(): value for name, value in headers.items()})
     code = None if answer is None else answer.get("ErrorCode")
     if answer is not None and type(code) is int and code != 0:
-        _raise_for_code(code, _text(answer.get("Message")), status, retry_after)
+        _raise_for_code(code, _words(answer.get("Message")), status, retry_after)
     if 200 <= status < 300:  # noqa: PLR2004  the successful ones
         if answer is None or (code is not None and type(code) is not int):
             raise _not_understood(status)
         return parse_success(answer, status)
-    return _raise_for_status(status, None if answer is None else _text(answer.get("Message")), retry_after)
+    return _raise_for_status(status, None if answer is None else _words(answer.get("Message")), retry_after)
 
 
 def parse_success(answer: Mapping[str, Any], status: int = 200) -> SendResult:
@@ -129,22 +128,27 @@ def parse_success(answer: Mapping[str, Any], status: int = 200) -> SendResult:
     message_id = answer.get("MessageID")
     if not isinstance(message_id, str) or not message_id:
         raise _not_understood(status)
-    said = _text(answer.get("Message")) or ""
-    delivery: RecipientStatus = "queued" if _DELAYED.search(said) else "sent"
-    recipients = dict.fromkeys(_split_recipients(answer.get("To")), delivery)
-    inactive = {address.lower() for address in find_inactive_addresses(said)}
-    for address in recipients:
-        if address.lower() in inactive:
-            recipients[address] = "rejected"
-    if recipients and "rejected" in recipients.values() and delivery not in recipients.values():
-        reply = ProviderReply(code=0, message=said, status=status)
-        raise RecipientRejected(_sentence(_RECIPIENT, said), provider=reply, recipients=list(recipients))
+    said = _words(answer.get("Message")) or ""
+    delivery: Literal["sent", "queued"] = "queued" if _DELAYED.search(said) else "sent"
+    recipients: dict[str, RecipientStatus] = dict.fromkeys(_split_recipients(answer.get("To")), delivery)
+    spelled = {address.lower(): address for address in recipients}
+    for inactive in find_inactive_addresses(said):
+        recipients[spelled.get(inactive.lower(), inactive)] = "rejected"
+    if spelled:  # without `To`, there were recipients that the answer doesn't name
+        refuse_undelivered(recipients, status, said)
     return SendResult(
         message_id=message_id,
         status=delivery,
         recipients=recipients,
         submitted_at=_parse_time(answer.get("SubmittedAt")),
     )
+
+
+def refuse_undelivered(recipients: Mapping[str, RecipientStatus], status: int, said: str | None = None) -> None:
+    """Raise RecipientRejected when Postmark took a message that it delivers to none of its recipients."""
+    if all(delivery == "rejected" for delivery in recipients.values()):
+        reply = ProviderReply(code=0, message=_shortened(said), status=status)
+        raise RecipientRejected(_sentence(_RECIPIENT, said), provider=reply, recipients=list(recipients))
 
 
 def find_inactive_addresses(said: str) -> list[str]:
@@ -167,7 +171,7 @@ def _raise_for_code(code: int, said: str | None, status: int, retry_after: float
         kind, advice = SendError, _OTHER
     raise kind(
         _sentence(advice, said),
-        provider=ProviderReply(code=code, message=said, status=status),
+        provider=ProviderReply(code=code, message=_shortened(said), status=status),
         retry_after=retry_after,
         recipients=recipients,
     )
@@ -180,21 +184,23 @@ def _raise_for_status(status: int, said: str | None, retry_after: float | None) 
     kind, advice = _ERROR_OF_STATUS.get(status, fallback)
     raise kind(
         _sentence(advice, said or f"HTTP {status}"),
-        provider=ProviderReply(message=said, status=status),
+        provider=ProviderReply(message=_shortened(said), status=status),
         retry_after=retry_after,
     )
 
 
 def _read_invalid_request(said: str) -> tuple[type[SendError], str, list[str]]:
     """Return what error 300 is about: a recipient, the sender, or another field."""
-    field = _FIELD.search(said)
-    if field is None:
+    found = _BAD_FIELD.match(said)
+    if found is None:
         return InvalidMessage, _MESSAGE, []
-    if field[1] == "From":
+    if "From" in found.groups():
         return SenderRejected, "Postmark can't read the sender: check fromEmail in the config.", []
-    rest = said[field.end() :]
-    named = [address.rstrip(".") for address in _ADDRESS.findall(rest)] or _QUOTED.findall(rest)
-    return RecipientRejected, "Postmark can't read the recipient: check the address.", [one for one in named if one]
+    value = found[3]
+    quoted = value.rstrip(".").removesuffix("'") if found[1] else ""
+    # Around an address stand quotes and a full stop; within it an apostrophe may.
+    named = [address.strip("'.") for address in _ADDRESS.findall(value)] or ([quoted] if quoted else [])
+    return RecipientRejected, "Postmark can't read the recipient: check the address.", named
 
 
 def _split_recipients(to: object) -> list[str]:
@@ -205,7 +211,10 @@ def _split_recipients(to: object) -> list[str]:
         return [to.strip()]
     from email.utils import getaddresses
 
-    return [address for _, address in getaddresses([to]) if address]
+    try:
+        return [address for _, address in getaddresses([to]) if address]
+    except RecursionError:  # brackets without end
+        return []
 
 
 def _parse_time(value: object) -> datetime | None:
@@ -216,13 +225,17 @@ def _parse_time(value: object) -> datetime | None:
         return None
 
 
-def _text(value: object) -> str | None:
-    """Return what Postmark said on one line and of bounded length."""
-    return " ".join(value.split())[:_MAX_QUOTED] if isinstance(value, str) else None
+def _words(value: object) -> str | None:
+    """Return what Postmark said on one line."""
+    return " ".join(value.split()) if isinstance(value, str) else None
+
+
+def _shortened(said: str | None) -> str | None:
+    return said if said is None else said[:_MAX_QUOTED]
 
 
 def _sentence(advice: str, said: str | None) -> str:
-    return f"{advice} (Postmark: {said})" if said else advice
+    return f"{advice} (Postmark: {_shortened(said)})" if said else advice
 
 
 def _not_understood(status: int) -> InvalidResponse:
