@@ -32,13 +32,14 @@ if TYPE_CHECKING:
     )
     from connector_core.hookspecs import hookimpl
     from connector_core.host import ConfiguredConnector, Connector, Host
+    from connector_core.http_answer import Response
     from connector_core.message import USAGE_TYPES, Message, RecipientStatus, SendResult, ascii_address
     from connector_core.metadata import ConnectorMetadata
     from connector_core.plugins import LoadFailure
     from connector_core.sandbox import Sandbox, SandboxMessage
     from connector_core.secrets import Secret
     from connector_core.templates import TemplateIndex, find_repeated_templates
-    from connector_core.transport import Limits, Response, Transport, parse_retry_after
+    from connector_core.transport import Limits, Transport, parse_retry_after
 
 __all__ = [
     "USAGE_TYPES",
@@ -123,7 +124,7 @@ _HOMES = {
     "TemplateIndex": "templates",
     "find_repeated_templates": "templates",
     "Limits": "transport",
-    "Response": "transport",
+    "Response": "http_answer",
     "Transport": "transport",
     "parse_retry_after": "transport",
 }

@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,9 @@ class _TrackedConnection(HTTPConnection):
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        exchange.sent = True
         if self.sock is not None:
             self.sock.settimeout(exchange.remaining())  # or the limit of the connection would hold for a large body
+        exchange.sent = True
         super().send(data)
 
 
@@ -137,8 +138,9 @@ class _Adapter(HTTPAdapter):
 
 
 def make_session() -> requests.Session:
-    """Return a session that reads nothing from the environment and retries nothing by itself."""
+    """Return a session that reads nothing from the environment, keeps no cookies and retries nothing by itself."""
     session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.trust_env = False  # no netrc; proxies and CA bundle are read once, by `read_environment`
     adapter = _Adapter(pool_connections=_POOLED_CONNECTIONS, pool_maxsize=_POOLED_CONNECTIONS)
     session.mount("https://", adapter)

@@ -7,31 +7,21 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from connector_core.errors import (
-    DeliveryUnknown,
-    InvalidResponse,
-    ProviderReply,
-    ProviderUnavailable,
-    SendError,
-)
+from connector_core.errors import SendError
+from connector_core.http_answer import Response, read_answer, unmark_redirect
 from connector_core.secrets import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import requests
     from urllib3.util import Retry
 
 _REFUSING_STATUSES = frozenset({429, 503})
 """Too many requests, and unavailable: the provider took nothing."""
-
-_CHUNK = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +42,6 @@ class Limits:
     total: float = 18.0
     retries: int = 2
     response_bytes: int = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A provider's whole answer; the names of `headers` are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Transport:
@@ -145,6 +126,7 @@ class Transport:
         from urllib3.exceptions import HTTPError
 
         from connector_core.http_connection import exchange
+        from connector_core.http_failure import diagnose_failure
 
         session = self._session()
         remaining = max(deadline - time.monotonic(), 0.001)
@@ -152,15 +134,15 @@ class Transport:
         exchange.begin(deadline, self.limits.read)
         try:
             request = self._prepare(session, method, url, headers, content)
+            request.register_hook("response", unmark_redirect)  # type: ignore[no-untyped-call]  # requests' own
             settings = self._settings(session, url)
-            # Session.send would read the whole body of a redirect to find out where it leads.
-            answer = session.get_adapter(url).send(request, stream=True, timeout=timeout, **settings)
-            answer = requests.hooks.dispatch_hook("response", request.hooks, answer)  # type: ignore[no-untyped-call]  # requests' own
-            with answer:
-                return _read(answer, self.limits.response_bytes, deadline)
+            with session.send(request, stream=True, allow_redirects=False, timeout=timeout, **settings) as answer:
+                return read_answer(answer, self.limits.response_bytes, deadline)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             # With connections of our own, nothing is known to have left until it did.
-            return _diagnose(error, sent=exchange.sent if session is self._hosts_session else bool(exchange.sent))
+            return diagnose_failure(
+                error, sent=exchange.sent if session is self._hosts_session else bool(exchange.sent)
+            )
 
     def _session(self) -> requests.Session:
         if self._hosts_session is not None:
@@ -240,106 +222,3 @@ def _first_retry(retries: int) -> Retry:
     from urllib3.util import Retry
 
     return Retry(total=retries, backoff_factor=0.25)
-
-
-def _read(answer: requests.Response, limit: int, deadline: float) -> Response | SendError:
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    status = answer.status_code
-    if answer.is_redirect:
-        return InvalidResponse(
-            f"The provider answered with a redirect{_name_host(headers['location'])}, which is not followed because "
-            "the credentials would go along: check the address in the config.",
-            provider=ProviderReply(status=status),
-        )
-    body = bytearray()
-    for chunk in answer.raw.stream(_CHUNK, decode_content=True):
-        body += chunk
-        if len(body) > limit:
-            return InvalidResponse(
-                f"The provider's answer is larger than {limit} bytes, so it was not read: check the address in the "
-                "config, and at the provider whether the message was sent.",
-                provider=ProviderReply(status=status),
-            )
-        if time.monotonic() > deadline:
-            raise TimeoutError
-    return Response(status, headers, bytes(body))
-
-
-def _name_host(location: str) -> str:
-    """Return where a redirect leads, for a sentence; nothing where that is no plain host name."""
-    found = re.match(r"https?://([A-Za-z0-9.-]{1,253})(?=[:/?#]|$)", location)
-    return f" to {found[1]}" if found else ""
-
-
-def _diagnose(error: Exception, *, sent: bool | None) -> SendError:
-    """Return what an exception of requests or urllib3 means, in words that quote nothing of the request.
-
-    Args:
-        error: the exception.
-        sent: whether the request had begun to leave; None where the connections are a host's own and don't tell.
-
-    """
-    import requests
-
-    causes = list(_causes(error))
-    if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.JSONDecodeError) and not sent:
-        return SendError("The connector made a request that can't be written: its address or a header is malformed.")
-    if sent is None:
-        sent = not any(isinstance(cause, _connection_errors()) for cause in causes)
-    reason, transient = _find_reason(causes)
-    if not sent:
-        return ProviderUnavailable(
-            f"The provider could not be reached ({reason}), so nothing was sent: check the network and the address, "
-            "then send again.",
-            retryable=transient,
-        )
-    return DeliveryUnknown(
-        f"The message went out, but no answer came back ({reason}): look at the provider whether it was sent before "
-        "you send it again."
-    )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and what it was made from; libraries wrap causes as arguments, too."""
-    seen: set[int] = set()
-    pending = [error]
-    while pending:
-        found = pending.pop()
-        if found is None or id(found) in seen:
-            continue
-        seen.add(id(found))
-        yield found
-        pending += [found.__context__, found.__cause__]
-        pending += [part for part in (getattr(found, "reason", None), *found.args) if isinstance(part, BaseException)]
-
-
-def _connection_errors() -> tuple[type[BaseException], ...]:
-    """Return what is only raised before a request leaves."""
-    import socket
-    import ssl
-
-    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
-
-    return (ConnectTimeoutError, NewConnectionError, ssl.SSLCertVerificationError, socket.gaierror)
-
-
-def _find_reason(causes: list[BaseException]) -> tuple[str, bool]:
-    """Return in a few words why the line broke, and whether that may pass by itself."""
-    import socket
-    import ssl
-
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate was refused: {cause.verify_message}", False
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {(cause.reason or 'no details').lower().replace('_', ' ')}", False
-    for cause in causes:
-        if isinstance(cause, socket.gaierror):
-            return "its name can't be resolved", True
-        if isinstance(cause, TimeoutError):
-            return "it took too long", True
-    for cause in causes:
-        if isinstance(cause, OSError) and cause.errno is not None:
-            return os.strerror(cause.errno).lower(), True
-    return "the connection was closed", True

@@ -120,10 +120,14 @@ def test_it_frees_its_port_and_can_start_again() -> None:
         port = int(sandbox.url.rpartition(":")[2])
     with PostmarkSandbox(port=port) as again:
         assert again.url == f"http://127.0.0.1:{port}"
+        late = PostmarkSandbox(port=port)
         with pytest.raises(ConnectorError, match=f"Port {port} is taken: choose another with --port"):
-            PostmarkSandbox(port=port).__enter__()
+            late.__enter__()
+        assert "not running" in repr(late)
         with pytest.raises(RuntimeError, match="running"):
             again.__enter__()
+    with late:
+        assert requests.get(late.url, timeout=20).ok
     with sandbox:
         assert requests.get(sandbox.url, timeout=20).ok
 

@@ -92,8 +92,9 @@ class PostmarkSandbox:
         from connector_postmark.sandbox.api import create_app
         from connector_postmark.sandbox.server import Server
 
-        self._server = Server(create_app(self.account, self._outbox), self._port)
-        self._server.start()
+        server = Server(create_app(self.account, self._outbox), self._port)
+        server.start()
+        self._server = server
         return self
 
     def __exit__(

@@ -1,0 +1,83 @@
+"""Failures of a request: from an exception of requests or urllib3 to one of ours, in words that quote nothing.
+
+Imported only when a request failed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import requests
+from urllib3.connection import CertificateError  # type: ignore[attr-defined]  # not in its list of public names
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from connector_core.errors import DeliveryUnknown, ProviderUnavailable, SendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_BEFORE_THE_REQUEST = (ConnectTimeoutError, NewConnectionError, ssl.SSLCertVerificationError, socket.gaierror)
+"""What is only raised before a request leaves."""
+
+
+def diagnose_failure(error: Exception, *, sent: bool | None) -> SendError:
+    """Return what an exception of requests or urllib3 means, in words that quote nothing of the request.
+
+    Args:
+        error: the exception.
+        sent: whether the request had begun to leave; None where the connections are a host's own and don't tell.
+
+    """
+    causes = list(_causes(error))
+    if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.JSONDecodeError) and not sent:
+        return SendError("The connector made a request that can't be written: its address or a header is malformed.")
+    if sent is None:
+        sent = not any(isinstance(cause, _BEFORE_THE_REQUEST) for cause in causes)
+    reason, transient = _find_reason(causes)
+    if not sent:
+        return ProviderUnavailable(
+            f"The provider could not be reached ({reason}), so nothing was sent: check the network and the address, "
+            "then send again.",
+            retryable=transient,
+        )
+    return DeliveryUnknown(
+        f"The message went out, but no answer came back ({reason}): look at the provider whether it was sent before "
+        "you send it again."
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and what it was made from; libraries wrap causes as arguments, too."""
+    seen: set[int] = set()
+    pending = [error]
+    while pending:
+        found = pending.pop()
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        pending += [found.__context__, found.__cause__]
+        pending += [part for part in (getattr(found, "reason", None), *found.args) if isinstance(part, BaseException)]
+
+
+def _find_reason(causes: list[BaseException]) -> tuple[str, bool]:
+    """Return in a few words why the line broke, and whether that may pass by itself."""
+    # The most telling cause first, however deep it lies.
+    for kind, explain, transient in _REASONS:
+        for cause in causes:
+            if isinstance(cause, kind) and (reason := explain(cause)):
+                return reason, transient
+    return "the connection was closed", True
+
+
+_REASONS: list[tuple[type[BaseException], Callable[[Any], str | None], bool]] = [
+    (ssl.SSLCertVerificationError, lambda cause: f"its certificate was refused: {cause.verify_message}", False),
+    (CertificateError, lambda _: "its certificate is for another host", False),
+    (ssl.SSLError, lambda cause: f"TLS failed: {(cause.reason or 'no details').lower().replace('_', ' ')}", False),
+    (socket.gaierror, lambda _: "its name can't be resolved", True),
+    (TimeoutError, lambda _: "it took too long", True),
+    (OSError, lambda cause: cause.errno and os.strerror(cause.errno).lower(), True),
+]
