@@ -116,7 +116,7 @@ except SendError as error:
         ("SubmittedAt", "2026-11-22T12:54:00.", "1", 200, 0),
     ],
 )
-def test_a_monstrous_answer_is_read_in_no_time(*, key: str, start: str, part: str, status: int, code: int) -> None:
+def test_a_monstrous_answer_does_not_hang(*, key: str, start: str, part: str, status: int, code: int) -> None:
     command = [sys.executable, "-c", READING, json.dumps([key, start, part, status, code])]
     done = subprocess.run(  # noqa: S603  the interpreter that runs the tests
         command, capture_output=True, text=True, timeout=HANG_GUARD, check=False
