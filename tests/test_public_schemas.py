@@ -128,7 +128,7 @@ def test_a_schema_without_shared_definitions_is_bundled_as_it_is(make_host: Call
 
 def test_the_metadata_of_a_connector_fits_the_schema_of_metadata(postmark: Connector) -> None:
     document = json.loads(json.dumps(postmark.metadata.to_json()))
-    validator(METADATA).validate(document)
+    assert [error.message for error in validator(METADATA).iter_errors(document)] == []
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -152,14 +152,13 @@ def test_the_message_schema_takes_each_message_that_can_be_made(
 
 @pytest.mark.parametrize("usage_type", USAGE_TYPES)
 def test_a_message_of_logto_fits_the_message_schema(usage_type: str) -> None:
-    validator(MESSAGE).validate(
-        {
-            "to": "a@b.c",
-            "type": usage_type,
-            "payload": {"code": "123456", "link": "https://example.com", "locale": "de", "uiLocales": "de en"},
-            "ip": "192.0.2.1",
-        }
-    )
+    message = {
+        "to": "a@b.c",
+        "type": usage_type,
+        "payload": {"code": "123456", "link": "https://example.com", "locale": "de", "uiLocales": "de en"},
+        "ip": "192.0.2.1",
+    }
+    assert [error.message for error in validator(MESSAGE).iter_errors(message)] == []
 
 
 @pytest.mark.parametrize(
@@ -249,6 +248,6 @@ def test_metadata_is_written_in_the_shape_of_its_schema() -> None:
         id="a-mail", type="Email", name={"en": "A"}, description={"en": "A."}, config_schema={}, guide={"en": "# A"}
     )
     document = made.to_json()
-    validator(METADATA).validate(document)
+    assert [error.message for error in validator(METADATA).iter_errors(document)] == []
     assert document["target"] == "a-mail"
     assert document["platform"] is document["logo"] is document["logoDark"] is None

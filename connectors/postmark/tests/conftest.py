@@ -6,6 +6,8 @@ import pytest
 import requests
 from connector_postmark.sandbox import PostmarkSandbox
 
+from connector_core import Connector, Host
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -13,6 +15,17 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def no_proxy_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def postmark() -> Iterator[Connector]:
+    with Host.discover() as host:
+        yield host["postmark-mail"]
+
+
+@pytest.fixture(scope="module")
+def schema(postmark: Connector) -> dict[str, Any]:
+    return postmark.config_schema
 
 
 @pytest.fixture

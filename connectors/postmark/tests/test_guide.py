@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from connector_postmark.response import parse_response
 
-from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, SendError, errors
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from connector_core import USAGE_TYPES, Connector, InvalidConfig, SendError, errors
 
 FOLDER = Path(__file__).parent.parent
 GUIDES = {"en": (FOLDER / "README.md").read_text("utf-8"), "fr": (FOLDER / "README.fr.md").read_text("utf-8")}
@@ -37,17 +34,6 @@ def read_headings(guide: str) -> list[tuple[int, str]]:
 
 def read_variable_names(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
-
-
-@pytest.fixture(scope="module")
-def postmark() -> Iterator[Connector]:
-    with Host.discover() as host:
-        yield host["postmark-mail"]
-
-
-@pytest.fixture(scope="module")
-def schema(postmark: Connector) -> dict[str, Any]:
-    return postmark.config_schema
 
 
 def find_type(schema: dict[str, Any], declared: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from connector_postmark.sandbox import PostmarkSandbox
 
-from connector_core import USAGE_TYPES, Connector, Host, Message
+from connector_core import USAGE_TYPES, Connector, Message
 from connector_core.cli.commands import TEST_CODE
 
 if TYPE_CHECKING:
@@ -39,17 +39,6 @@ OBJECTS = [block for block in JSON_BLOCKS if isinstance(block, dict)]
 (WHOLE_CONFIG,) = (block for block in OBJECTS if "templates" in block)
 LOCALIZED, NINE = LISTS
 LINES = [line for block in read_blocks("sh") for line in block.splitlines()]
-
-
-@pytest.fixture(scope="module")
-def postmark() -> Iterator[Connector]:
-    with Host.discover() as host:
-        yield host["postmark-mail"]
-
-
-@pytest.fixture(scope="module")
-def schema(postmark: Connector) -> dict[str, Any]:
-    return postmark.config_schema
 
 
 # The JSON
