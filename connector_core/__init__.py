@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from connector_core.hookspecs import hookimpl
     from connector_core.host import ConfiguredConnector, Connector, Host
     from connector_core.http_answer import Response
+    from connector_core.jsonvalue import format_path
     from connector_core.message import USAGE_TYPES, Message, RecipientStatus, SendResult, ascii_address
     from connector_core.metadata import ConnectorMetadata
     from connector_core.plugins import LoadFailure
@@ -80,6 +81,7 @@ __all__ = [
     "UsageLimitExceeded",
     "ascii_address",
     "find_repeated_templates",
+    "format_path",
     "hookimpl",
     "parse_config",
     "parse_retry_after",
@@ -125,6 +127,7 @@ _HOMES = {
     "find_repeated_templates": "templates",
     "Limits": "transport",
     "Response": "http_answer",
+    "format_path": "jsonvalue",
     "Transport": "transport",
     "parse_retry_after": "transport",
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -13,7 +13,7 @@ from connector_core.jsonvalue import FrozenDict, copy_json, format_path, freeze
 from connector_core.secrets import HIDDEN, Redaction, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from connector_core.schema import ConfigSchema, Place
 
@@ -31,6 +31,7 @@ _KINDS = {
 }
 
 _LONGEST_GUESSABLE = 3
+_MOST_KEPT = 100
 
 T = TypeVar("T")
 
@@ -53,11 +54,23 @@ class Config(FrozenDict):
 
         It belongs to this config alone and may be used by many threads at once; where it has a `close` method, that
         is called when the configured connector is closed.
+
+        Args:
+            make: a function or class of a module; a lambda would be a new one for every send.
+
+        Raises:
+            TypeError: so much is kept that `make` must be a new function each time.
+
         """
         key = (os.getpid(), make)
         try:
             kept: T = self._kept[key]
         except KeyError:
+            if len(self._kept) >= _MOST_KEPT:
+                raise TypeError(
+                    "config.keep holds too much: give it a function or class of a module, since one that is defined "
+                    "within another is a new one for every send"
+                ) from None
             made = make(self)
             kept = self._kept.setdefault(key, made)
             if kept is not made:  # another thread was faster
@@ -176,20 +189,20 @@ def _complete(
             value = _follow(value, path, issues)
         return None if value is None else Secret(value)
     if isinstance(value, dict):
-        completed = {
-            name: _complete(
-                member,
-                place.properties.get(name, place.others),
-                (*path, name),
-                issues,
-                resolve_references=resolve_references,
-            )
-            for name, member in value.items()
-        }
-        for name, member_place in place.properties.items():
-            if member_place.has_default and name not in completed:
-                completed[name] = freeze(copy.deepcopy(member_place.default))
-        return FrozenDict(completed)
+        defaults = {name: member.default for name, member in place.properties.items() if member.has_default}
+        whole = {**value, **{name: default for name, default in defaults.items() if name not in value}}
+        return FrozenDict(
+            {
+                name: _complete(
+                    member,
+                    place.properties.get(name, place.others),
+                    (*path, name),
+                    issues,
+                    resolve_references=resolve_references,
+                )
+                for name, member in whole.items()
+            }
+        )
     if isinstance(value, list):
         return tuple(
             _complete(member, place.items, (*path, index), issues, resolve_references=resolve_references)
@@ -212,7 +225,10 @@ def _follow(reference: dict[str, str], path: tuple[str | int, ...], issues: list
         issues.append(ConfigIssue(format_path(path), "bad_reference", f"{kind} names nothing: give it a text."))
         return None
     if kind == "$env":
-        found = os.environ.get(name)
+        try:
+            found = os.environ.get(name)
+        except ValueError:  # no variable has such a name
+            found = None
         if not found:
             problem = f"The environment variable {name} is not set: set it where the application starts."
             issues.append(ConfigIssue(format_path(path), "env_missing", problem))
@@ -229,7 +245,8 @@ def _follow(reference: dict[str, str], path: tuple[str | int, ...], issues: list
 
 
 def _read_secret_file(name: str) -> str:
-    with open(name, "rb") as file:  # noqa: PTH123  importing pathlib takes longer than all of this
+    # A pipe that nobody writes to reads as empty, where it would block for good.
+    with open(name, "rb", opener=lambda path, flags: os.open(path, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         content = file.read(_MAX_SECRET_FILE_BYTES + 1)
     if len(content) > _MAX_SECRET_FILE_BYTES:
         raise ValueError("it is too large for a secret")
@@ -247,8 +264,8 @@ def _hide(value: Any, place: Place | None) -> Any:
         return HIDDEN
     if place.secret:
         return value if _is_reference(value) or value is None else HIDDEN
-    if isinstance(value, dict):
-        free = not place.closed and not place.properties and place.others is None
+    if isinstance(value, Mapping):
+        free = "object" in place.types and not place.closed and not place.properties and place.others is None
         return {
             name: member if free else _hide(member, place.properties.get(name, place.others))
             for name, member in value.items()
@@ -294,7 +311,11 @@ def _unreadable(code: str, message: str) -> InvalidConfig:
 
 
 def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _unreadable("repeated", "An object in the config has the same key twice: keep one of them.")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _unreadable(
+                "repeated", f"An object in the config has the key {json.dumps(key)} twice: keep one of them."
+            )
+        found[key] = value
     return found

@@ -5,6 +5,7 @@ No sentence repeats a value of the config, since an administrator may paste a se
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from connector_core.errors import ConfigIssue
@@ -50,8 +51,12 @@ def find_schema_issues(schema: ConfigSchema, config: Config) -> list[ConfigIssue
 
 
 def sort_issues(issues: Iterable[ConfigIssue]) -> list[ConfigIssue]:
-    """Return issues by path, those of one path by code."""
-    return sorted(issues, key=lambda issue: (issue.path, issue.code, issue.message))
+    """Return issues by path, entry 2 of a list before entry 10, and those of one path by code."""
+    return sorted(issues, key=lambda issue: (_natural_order(issue.path), issue.code, issue.message))
+
+
+def _natural_order(path: str) -> list[tuple[int, str]]:
+    return [(int(part) if part.isdecimal() else 0, part) for part in re.split(r"(?<=\[)(\d+)(?=\])", path)]
 
 
 def _explain(error: ValidationError, root: Place, base: Path) -> Iterator[ConfigIssue]:

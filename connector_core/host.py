@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from connector_core.config import Config, read_config, redact_config
 from connector_core.config_issues import find_schema_issues, sort_issues
-from connector_core.errors import ConfigIssue, ConnectorError, ConnectorNotFound, InvalidConfig, SendError
+from connector_core.errors import (
+    ConfigIssue,
+    ConnectorError,
+    ConnectorNotFound,
+    InvalidConfig,
+    InvalidConnector,
+    InvalidMessage,
+    SendError,
+)
 from connector_core.forms import make_form_items, make_template_config
 from connector_core.hookspecs import hookimpl
 from connector_core.message import Message, SendResult, check_address
@@ -37,6 +45,9 @@ if TYPE_CHECKING:
 
 _CODES_OF_KEYS = frozenset({"unknown_key", "bad_key"})
 """The issues whose path ends with a key that somebody wrote, which may be anything."""
+
+
+_REPORT = "report it to its author"
 
 
 class Host(Mapping[str, "Connector"]):
@@ -91,13 +102,23 @@ class Host(Mapping[str, "Connector"]):
         """Add a plugin of the application; its hooks are called for every connector.
 
         Raises:
-            InvalidConnector: a hook of it is misspelled or can't be called.
+            InvalidConnector: it has no hook, or one that is misspelled or can't be called.
 
         """
         register_plugin(self._manager, plugin)
+        if not self._manager.get_hookcallers(plugin):
+            self._manager.unregister(plugin)
+            raise InvalidConnector("The plugin has no hook: mark its functions with @hookimpl.")
 
     def unregister(self, plugin: object) -> None:
-        """Take a plugin of the application out again."""
+        """Take a plugin of the application out again.
+
+        Raises:
+            InvalidConnector: it is not registered.
+
+        """
+        if not self._manager.is_registered(plugin):
+            raise InvalidConnector("The plugin is not registered.")
         self._manager.unregister(plugin)
 
     def close(self) -> None:
@@ -247,6 +268,11 @@ class Connector:
             sandbox: Sandbox | None = self._sandbox_hook(config=config, port=port)
         except ImportError as cause:
             raise ConnectorError(f"The sandbox of {self.id} needs more to be installed: {cause}") from cause
+        except ConnectorError:
+            raise
+        except Exception as cause:  # noqa: BLE001  a foreign connector may raise anything
+            problem = f"The sandbox of {self.id} can't be made ({type(cause).__name__}): {_REPORT}."
+            raise ConnectorError(problem) from None
         if sandbox is None:
             raise ConnectorError(f"The connector {self.id} ships no sandbox.")
         return sandbox
@@ -267,15 +293,21 @@ class Connector:
     def _collect_issues(self, config: Config) -> list[ConfigIssue]:
         try:
             answers = self._validate_hook(config=config, metadata=self.metadata)
-            return [issue for answer in answers for issue in answer]
-        except Exception as cause:
+            issues = [issue for answer in answers for issue in answer]
+            if not all(isinstance(issue, ConfigIssue) for issue in issues):
+                raise TypeError("validate_config must return a list of ConfigIssue")
+        except Exception as cause:  # noqa: BLE001  a foreign plugin may raise anything
             # A check that trips over a config of the wrong shape adds nothing to what the schema says.
             issues = find_schema_issues(self._schema, config)
             if issues or config.unread:
                 return issues
-            config.redaction().redact_exception(cause)
-            problem = f"The config check of {self.id} failed ({type(cause).__name__}): report it to its author."
-            raise ConnectorError(problem) from cause
+            failure = ConnectorError(f"The config check of {self.id} failed ({type(cause).__name__}): {_REPORT}.")
+            failure.__cause__ = cause
+        else:
+            return issues
+        # Outside of the except block: Python would link the cause once more, after the redaction.
+        config.redaction().redact_exception(failure)
+        raise failure
 
 
 class ConfiguredConnector:
@@ -301,32 +333,32 @@ class ConfiguredConnector:
                 sense to try again, `provider` keeps what the provider said.
 
         """
+        if not isinstance(message, Message):
+            raise InvalidMessage("That is no message: give Message(to=..., type=..., payload={...}).")
         started = time.perf_counter()
+        failure: ConnectorError
         try:
             result: SendResult | None = self._send_hook(
                 config=self.config, message=message.copy(), transport=self._transport, metadata=self._metadata
             )
             if not isinstance(result, SendResult):
                 raise SendError(
-                    f"The connector {self._metadata.id} returned no result, so nobody knows whether it sent.",
+                    f"The connector {self._metadata.id} returned no result, so nobody knows if it sent: {_REPORT}.",
                     outcome="unknown",
                 )
         except ConnectorError as error:
-            self._log(message, getattr(error, "outcome", error.code), started)
-            self.config.redaction().redact_exception(error)
-            raise
+            failure = error
         except Exception as cause:  # noqa: BLE001  a foreign connector may raise anything
-            self._log(message, "unknown", started)
-            problem = SendError(
-                f"The connector {self._metadata.id} failed ({type(cause).__name__}), so nobody knows whether it sent: "
-                "report it to its author.",
-                outcome="unknown",
-            )
-            problem.__cause__ = cause
-            self.config.redaction().redact_exception(problem)
-            raise problem from problem.__cause__
-        self._log(message, result.status, started)
-        return result
+            problem = f"The connector {self._metadata.id} failed ({type(cause).__name__})"
+            failure = SendError(f"{problem}, so nobody knows whether it sent: {_REPORT}.", outcome="unknown")
+            failure.__cause__ = cause
+        else:
+            self._log(message, result.status, started)
+            return result
+        # Outside of the except block: Python would link the cause once more, after the redaction.
+        self._log(message, getattr(failure, "outcome", failure.code), started)
+        self.config.redaction().redact_exception(failure)
+        raise failure
 
     def close(self) -> None:
         """Close what the connector keeps between sends; the next send opens it anew."""

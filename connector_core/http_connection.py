@@ -10,6 +10,7 @@ import http.client
 import io
 import math
 import os
+import re
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -36,9 +38,9 @@ class _Exchange(threading.local):
     silence = float("inf")
     sent: bool | None = None
 
-    def begin(self, deadline: float, silence: float) -> None:
-        """Start an attempt; `sent` stays None where the connections are not ours."""
-        self.deadline, self.silence, self.sent = deadline, silence, None
+    def begin(self, deadline: float, silence: float, *, tracked: bool) -> None:
+        """Start an attempt; `sent` is None where the connections are not ours, so that nobody can tell."""
+        self.deadline, self.silence, self.sent = deadline, silence, False if tracked else None
 
     def remaining(self) -> float:
         """Return the seconds that the next step may take."""
@@ -133,7 +135,10 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
+        if proxy.lower().startswith("socks"):
+            exchange.sent = None  # the connections are PySocks' own
+        else:
+            manager.pool_classes_by_scheme = _POOLS
         return manager
 
 
@@ -146,6 +151,11 @@ def make_session() -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
 def read_environment(url: str) -> dict[str, Any]:
@@ -163,7 +173,8 @@ def read_environment(url: str) -> dict[str, Any]:
             retryable=False,
         )
     return {
-        "proxies": requests.utils.get_environ_proxies(url),
+        # What stays on this machine needs no proxy, and goes in clear.
+        "proxies": {} if _is_loopback(url) else requests.utils.get_environ_proxies(url),
         "verify": bundle or True,
         "cert": None,
     }

@@ -1,6 +1,6 @@
 """Failures of a request: from an exception of requests or urllib3 to one of ours, in words that quote nothing.
 
-Imported only when a request failed.
+Imports requests, and is itself imported only when a request is made.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from urllib3.connection import CertificateError  # type: ignore[attr-defined]  # not in its list of public names
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
 from connector_core.errors import DeliveryUnknown, ProviderUnavailable, SendError
 
@@ -23,6 +23,9 @@ _BEFORE_THE_REQUEST = (ConnectTimeoutError, NewConnectionError, ssl.SSLCertVerif
 """What is only raised before a request leaves."""
 
 
+MALFORMED_REQUEST = "The connector made a request that can't be written: its address or a header is malformed."
+
+
 def diagnose_failure(error: Exception, *, sent: bool | None) -> SendError:
     """Return what an exception of requests or urllib3 means, in words that quote nothing of the request.
 
@@ -31,9 +34,15 @@ def diagnose_failure(error: Exception, *, sent: bool | None) -> SendError:
         sent: whether the request had begun to leave; None where the connections are a host's own and don't tell.
 
     """
+    if isinstance(error, requests.exceptions.InvalidProxyURL) or "SOCKS" in str(error):
+        return ProviderUnavailable(
+            "The proxy that the environment names can't be used, so nothing was sent: check HTTPS_PROXY and ALL_PROXY; "
+            "a SOCKS proxy needs PySocks (pip install pysocks).",
+            retryable=False,
+        )
     causes = list(_causes(error))
-    if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.JSONDecodeError) and not sent:
-        return SendError("The connector made a request that can't be written: its address or a header is malformed.")
+    if isinstance(error, ValueError) and (sent is False or isinstance(error, requests.RequestException)):
+        return SendError(MALFORMED_REQUEST)
     if sent is None:
         sent = not any(isinstance(cause, _BEFORE_THE_REQUEST) for cause in causes)
     reason, transient = _find_reason(causes)
@@ -79,5 +88,6 @@ _REASONS: list[tuple[type[BaseException], Callable[[Any], str | None], bool]] = 
     (ssl.SSLError, lambda cause: f"TLS failed: {(cause.reason or 'no details').lower().replace('_', ' ')}", False),
     (socket.gaierror, lambda _: "its name can't be resolved", True),
     (TimeoutError, lambda _: "it took too long", True),
+    (ProxyError, lambda _: "its proxy made no connection", True),
     (OSError, lambda cause: cause.errno and os.strerror(cause.errno).lower(), True),
 ]

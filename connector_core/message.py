@@ -27,7 +27,7 @@ USAGE_TYPES = (
 
 RecipientStatus = Literal["sent", "queued", "rejected", "invalid", "unknown"]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ADDRESS = re.compile(
     r"""[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f\ud800-\udfff]{1,64}
         @[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f\ud800-\udfff.]+(\.[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f\ud800-\udfff.]+)*""",

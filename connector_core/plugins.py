@@ -50,7 +50,11 @@ class LoadFailure:
         """Return the cause in one sentence."""
         if isinstance(self.cause, ConnectorError):
             return str(self.cause)
-        return f"{type(self.cause).__name__}: {self.cause}".rstrip(": ")
+        try:
+            text = str(self.cause)
+        except Exception:  # noqa: BLE001  the exception is a foreign one
+            text = ""
+        return f"{type(self.cause).__name__}: {text}".rstrip(": ")
 
     def to_json(self) -> dict[str, str]:
         """Return the failure as a JSON object in camelCase."""
@@ -101,10 +105,9 @@ def load_connectors(
         try:
             _check_sole_claim(entry, claims[entry.name])
             loaded[entry.name] = _load(manager, entry)
-        except (
-            Exception,
-            SystemExit,
-        ) as cause:  # a foreign module may raise anything, or try to end the process
+        except KeyboardInterrupt:
+            raise
+        except BaseException as cause:
             failure = LoadFailure(
                 distribution=_distribution(entry),
                 version=_version(entry),
@@ -133,7 +136,7 @@ def register_plugin(manager: pluggy.PluginManager, plugin: object, name: str | N
     try:
         manager.register(plugin, name)
     except ValueError as cause:
-        raise InvalidConnector(f"The plugin is registered already: {cause}.") from cause
+        raise InvalidConnector("The plugin is registered already.") from cause
     except pluggy.PluginValidationError as cause:
         problem = " ".join(str(cause).split())
         raise InvalidConnector(f"A hook asks for an argument that doesn't exist: {problem}") from cause

@@ -155,6 +155,7 @@ class Place:
     """What a config schema says of one place in a config, all its subschemas taken together."""
 
     title: str | None = None
+    types: set[str] = field(default_factory=set)
     secret: bool = False
     default: Any = None
     has_default: bool = False
@@ -263,6 +264,8 @@ class ConfigSchema:
         items: list[Mapping[str, Any]] = []
         for part, always in self.subschemas(schema):
             place.title = place.title or part.get("title")
+            stated = part.get("type", ())
+            place.types |= {stated} if isinstance(stated, str) else set(stated)
             place.placeholder = place.placeholder or part.get("x-placeholder")
             place.secret = place.secret or part.get("writeOnly", False)
             place.closed = place.closed or part.get("additionalProperties") is False

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HIDDEN = "***"
+_ASCII = 128
+
+_LONGEST_KEY = 4096
+"""Characters of a private key; mixed notations of what is longer would make too large a pattern."""
 
 
 @final
@@ -59,8 +63,7 @@ class Redaction:
     def __init__(self, secrets: Iterable[str]) -> None:
         # Asterisks alone could never be hidden by asterisks.
         longest_first = sorted({secret for secret in secrets if secret.strip("*")}, key=len, reverse=True)
-        notations = ["".join(_any_notation(character) for character in secret) for secret in longest_first]
-        self._pattern = re.compile("|".join(notations)) if notations else None
+        self._pattern = re.compile("|".join(map(_any_notation, longest_first))) if longest_first else None
 
     def redact(self, text: str) -> str:
         """Return `text` with `***` in place of each secret."""
@@ -101,10 +104,11 @@ class Redaction:
                 setattr(error, link, None)
 
     def _redact_fields(self, error: BaseException) -> None:
-        # An exception that can't be changed is judged by what it shows.
-        with suppress(AttributeError, TypeError):
+        # What can't be changed, for whatever reason a foreign class has, is judged by what it shows.
+        with suppress(Exception):
             error.args = tuple(self._redact_field(argument) for argument in error.args)
-            for name, value in vars(error).items():
+        for name, value in tuple(vars(error).items()):
+            with suppress(Exception):
                 setattr(error, name, self._redact_field(value))
 
     def _redact_field(self, value: Any) -> Any:
@@ -132,22 +136,35 @@ class Redaction:
         return any(self._is_shown_by(member) for member in getattr(error, "exceptions", ()))
 
 
-def _any_notation(character: str) -> str:
-    """Return a pattern of all the ways in which software writes one character of a secret."""
-    encoded = character.encode("utf-8", "surrogatepass")
-    in_url = "".join(f"%{byte:02X}" for byte in encoded)
+def _any_notation(secret: str) -> str:
+    """Return a pattern of the ways in which software writes a secret: one notation throughout, or mixed ones."""
+    whole = sorted(_write(secret), key=len, reverse=True)
+    if len(secret) > _LONGEST_KEY:
+        return "|".join(map(re.escape, whole))
+    # Atomic groups, so that a run of backslashes, which are doubled by some, is tried in one way only.
+    mixed = "".join(
+        f"(?>{'|'.join(map(re.escape, sorted(_write(character), key=len, reverse=True)))})" for character in secret
+    )
+    return "|".join([*map(re.escape, whole), mixed])
+
+
+def _write(text: str) -> set[str]:
+    """Return a text in the notations of JSON, `repr` of text and of bytes, and URLs."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    in_url = "".join(chr(byte) if chr(byte).isalnum() and byte < _ASCII else f"%{byte:02X}" for byte in encoded)
     notations = {
-        character,
-        json.dumps(character)[1:-1],
-        repr(character)[1:-1],
-        ascii(character)[1:-1],
+        text,
+        json.dumps(text)[1:-1],
+        repr(text)[1:-1],
+        ascii(text)[1:-1],
         repr(encoded)[2:-1],
-        in_url,
-        in_url.lower(),
         encoded.decode("latin-1"),
+        "".join(f"%{byte:02X}" for byte in encoded),
+        in_url,
+        re.sub("%..", lambda byte: byte[0].lower(), in_url),
     }
-    if character in "'\"/":
-        notations.add(f"\\{character}")
-    if character == " ":
+    if text in {"'", '"', "/"}:
+        notations.add(f"\\{text}")
+    if text == " ":
         notations.add("+")
-    return f"(?:{'|'.join(re.escape(one) for one in sorted(notations, key=len, reverse=True))})"
+    return notations

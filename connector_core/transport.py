@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from connector_core.errors import SendError
+from connector_core.errors import InvalidMessage, SendError
 from connector_core.http_answer import Response, read_answer, unmark_redirect
 from connector_core.secrets import Secret
 
@@ -29,11 +29,15 @@ class Limits:
     """How long a request may take and how large its answer may be.
 
     Args:
-        connect: seconds for one connection, TLS included.
+        connect: seconds for a connection, and again for its TLS handshake.
         read: seconds of silence from the provider.
-        total: seconds for the whole request, with its retries.
+        total: seconds for the whole request, with its retries. Resolving a name is left to the system's own limit, and
+            with a host's own session an answer that drips in may take longer.
         retries: how often a request that surely was not taken goes out again.
         response_bytes: the size of an answer.
+
+    Raises:
+        ValueError: one of them can't be a limit.
 
     """
 
@@ -42,6 +46,10 @@ class Limits:
     total: float = 18.0
     retries: int = 2
     response_bytes: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        if min(self.connect, self.read, self.total, self.response_bytes) <= 0 or self.retries < 0:
+            raise ValueError("Limits are above zero; only retries may be 0.")
 
 
 class Transport:
@@ -78,7 +86,7 @@ class Transport:
             method: the HTTP method.
             url: where to.
             headers: the header fields; a `Secret` is revealed as late as possible.
-            json: a JSON value to send, in which a `Secret` may stand; or
+            json: a JSON value to send, in which a `Secret` may stand; its content type is added. Or
             data: bytes, or the fields of a form, the same.
 
         Raises:
@@ -126,23 +134,23 @@ class Transport:
         from urllib3.exceptions import HTTPError
 
         from connector_core.http_connection import exchange
-        from connector_core.http_failure import diagnose_failure
+        from connector_core.http_failure import MALFORMED_REQUEST, diagnose_failure
 
         session = self._session()
         remaining = max(deadline - time.monotonic(), 0.001)
         timeout = (min(self.limits.connect, remaining), min(self.limits.read, remaining))
-        exchange.begin(deadline, self.limits.read)
+        exchange.begin(deadline, self.limits.read, tracked=session is not self._hosts_session)
         try:
             request = self._prepare(session, method, url, headers, content)
+        except ValueError:  # of requests, too
+            return SendError(MALFORMED_REQUEST)
+        try:
             request.register_hook("response", unmark_redirect)  # type: ignore[no-untyped-call]  # requests' own
             settings = self._settings(session, url)
             with session.send(request, stream=True, allow_redirects=False, timeout=timeout, **settings) as answer:
                 return read_answer(answer, self.limits.response_bytes, deadline)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            # With connections of our own, nothing is known to have left until it did.
-            return diagnose_failure(
-                error, sent=exchange.sent if session is self._hosts_session else bool(exchange.sent)
-            )
+            return diagnose_failure(error, sent=exchange.sent)
 
     def _session(self) -> requests.Session:
         if self._hosts_session is not None:
@@ -166,7 +174,13 @@ class Transport:
 
         fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in headers.items()}
         json, data = content
-        body: Any = data if json is None else _write_json(json)
+        body: Any = data
+        if json is not None:
+            body = _write_json(json)
+            if not any(name.lower() == "content-type" for name in fields):
+                fields["Content-Type"] = "application/json"
+        # Answers are short, and a host's session may offer what isn't unpacked.
+        fields.setdefault("Accept-Encoding", "identity")
         if isinstance(body, Mapping):
             body = {name: value.reveal() if isinstance(value, Secret) else value for name, value in body.items()}
         if session is self._hosts_session:
@@ -203,7 +217,11 @@ def parse_retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _write_json(value: Any) -> bytes:
-    return jsonlib.dumps(value, allow_nan=False, separators=(",", ":"), default=_reveal).encode()
+    try:
+        return jsonlib.dumps(value, allow_nan=False, separators=(",", ":"), default=_reveal).encode()
+    except (ValueError, TypeError, RecursionError) as cause:
+        problem = InvalidMessage(f"The message can't be written as JSON, so nothing was sent: {cause}.")
+    raise problem  # outside of the except block, so that no traceback leads to the values
 
 
 def _reveal(value: Any) -> Any:

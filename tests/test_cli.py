@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -226,3 +228,14 @@ def test_a_reader_that_leaves_early_sees_no_traceback(arguments: list[str]) -> N
         os.close(writing)
         _, stderr = process.communicate(timeout=HANG_GUARD)
     assert stderr == ""
+
+
+def test_a_terminal_of_few_letters_gets_escapes_and_no_error() -> None:
+    command = [sys.executable, "-c", "from connector_core.cli import main; main()", "show", "postmark-mail"]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    for options in (["--json"], ["--locale", "ko"]):
+        done = subprocess.run(  # noqa: S603  our own command
+            [*command, *options], check=False, capture_output=True, text=True, env=environment, encoding="cp1252"
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "\\u" in done.stdout

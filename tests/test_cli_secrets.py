@@ -17,6 +17,9 @@ from wire_server import (
     respond_json,
 )
 
+from connector_core.cli.output import Session
+from connector_core.secrets import Redaction
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -165,3 +168,22 @@ def test_a_connector_that_fails_with_the_token_in_its_words_is_silenced(
         shown = show("send", json.dumps({**CONFIG, "apiUrl": server.url}), *options)
     assert "RuntimeError" in shown
     assert_no_token_in(shown)
+
+
+def test_the_traceback_of_a_mistake_in_the_program_shows_no_token(capsys: pytest.CaptureFixture[str]) -> None:
+    session = Session()
+    session.debug = True
+    session.redaction = Redaction([TOKEN])
+    with pytest.raises(SystemExit):
+        session.fail(RuntimeError(f"unexpected {TOKEN}"))
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.out
+    assert "RuntimeError: unexpected ***" in printed.err
+    assert_no_token_in(printed.out + printed.err)
+
+
+def test_a_config_in_the_place_of_its_file_is_not_repeated() -> None:
+    done = run("validate", "postmark-mail", "--config", json.dumps(CONFIG))
+    assert done.code == 2
+    assert "name a JSON file" in done.stderr
+    assert_no_token_in(done.stdout + done.stderr)

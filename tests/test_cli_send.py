@@ -273,3 +273,9 @@ def test_the_sandbox_refuses_an_inactive_recipient() -> None:
     error = done.json()["error"]
     assert (done.code, error["code"]) == (1, "recipient_rejected")
     assert error["recipients"] == ["hardbounce@bounce-testing.postmarkapp.com"]
+
+
+def test_config_and_payload_can_not_both_come_from_standard_input() -> None:
+    done = run("send", "postmark-mail", "--config", "-", "--payload", "-", "--to", "a@example.com", stdin="{}")
+    assert (done.code, done.stdout) == (2, "")
+    assert "Only one of --config and --payload" in done.stderr

@@ -110,7 +110,7 @@ def test_a_file_that_can_not_be_used_is_an_issue_that_names_it(
 def test_a_file_that_may_not_be_read_is_an_issue(
     connector: Connector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     # The tests may run as root, to whom the system refuses nothing.
@@ -251,3 +251,18 @@ def test_a_secret_in_an_issue_of_a_connector_is_struck_out(make_host: Callable[.
 
     (issue,) = make_host(FakeConnector(check=quote))["alpha-mail"].validate_config({"token": "tok-5ecret"})
     assert issue.message == "The token *** is bad."
+
+
+def test_a_name_that_no_variable_can_have_is_a_missing_one(connector: Connector) -> None:
+    assert found(connector.validate_config({"token": {"$env": "\ud800"}})) == [("$.token", "env_missing")]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no fork on this system")
+def test_a_pipe_that_nobody_writes_to_is_an_issue_and_no_wait(connector: Connector, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    config = {"token": {"$file": str(tmp_path / "pipe")}}
+    assert found(connector.validate_config(config)) == [("$.token", "file_unreadable")]
+
+
+def test_a_secret_in_an_object_in_the_place_of_a_text_is_hidden(connector: Connector) -> None:
+    assert connector.redact_config({"sender": {"token": "tok-5f2c9a"}}) == {"sender": {"token": "***"}}

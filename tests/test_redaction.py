@@ -242,3 +242,11 @@ def test_facts_that_are_no_text_stay_as_they_are() -> None:
     REDACTION.redact_exception(error)
     assert error.provider == ProviderReply(code=10, status=401, message=HIDDEN)
     assert (error.retry_after, error.retryable, error.outcome) == (1.5, True, "not_sent")
+
+
+def test_a_run_of_backslashes_is_looked_for_in_no_time_and_found_in_each_notation() -> None:
+    secret = "\\" * 60 + "end"
+    redaction = Redaction([secret])
+    assert redaction.redact("\\" * 200 + "x") == "\\" * 200 + "x"
+    for write, _ in WRITERS.values():
+        assert "end" not in redaction.redact(write(secret))

@@ -11,6 +11,7 @@ from wire_server import (
     HANG_GUARD,
     WireServer,
     drip,
+    finish,
     forget_network_environment,
     hang_up,
     make_answer,
@@ -20,9 +21,11 @@ from wire_server import (
     stay_silent,
 )
 
-from connector_core import DeliveryUnknown, Limits, ProviderUnavailable, Secret, SendError, Transport
+from connector_core import DeliveryUnknown, InvalidMessage, Limits, ProviderUnavailable, Secret, SendError, Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from wire_server import Behaviour, Line
 
 QUICK = Limits(connect=0.3, read=0.3, total=0.3, retries=0)
@@ -37,12 +40,8 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def post(url: str, limits: Limits = QUICK) -> SendError:
     """Send a request that must fail, and return the error."""
-    transport = Transport(limits=limits)
-    try:
-        with pytest.raises(SendError) as caught:
-            transport.request("POST", url, headers={"X-Token": Secret("t")}, json={"a": 1})
-    finally:
-        transport.close()
+    with contextlib.closing(Transport(limits=limits)) as transport, pytest.raises(SendError) as caught:
+        finish(lambda: transport.request("POST", url, headers={"X-Token": Secret("t")}, json={"a": 1}))
     return caught.value
 
 
@@ -65,6 +64,13 @@ def test_a_request_arrives_as_it_was_given() -> None:
     assert request.json() == {"b": "é", "a": [None, True]}
     fields_seen = {(name, value) for name, value in request.fields if name.startswith(("X-", "Content-T"))}
     assert fields_seen == {("X-Plain", "open"), ("X-Token", "hidden"), ("Content-Type", "text/x")}
+
+
+def test_a_json_value_arrives_as_json() -> None:
+    with WireServer(respond()) as server, contextlib.closing(Transport()) as transport:
+        transport.request("POST", server.url, headers={}, json=["é", None])
+    (request,) = server.requests
+    assert (request.json(), request.headers["content-type"]) == (["é", None], "application/json")
 
 
 def test_a_form_arrives_as_a_form_with_its_secrets() -> None:
@@ -120,18 +126,47 @@ def test_an_unknown_host_name_was_surely_not_sent() -> None:
     assert (error.outcome, error.retryable) == ("not_sent", True)
 
 
-def test_a_connection_that_nobody_accepts_was_surely_not_sent() -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
-        port = full.getsockname()[1]
-        waiting = [socket.socket() for _ in range(4)]
-        for one in waiting:  # they fill the queue, so that the next one waits
-            one.setblocking(False)  # noqa: FBT003  the socket module has no keyword for it
-            one.connect_ex(("127.0.0.1", port))
-        error = post(f"http://127.0.0.1:{port}")
-        for one in waiting:
-            one.close()
+@contextlib.contextmanager
+def accept_nothing() -> Iterator[str]:
+    """Give an address whose connections wait for ever to be made."""
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):  # they fill the queue, so that the next one waits
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)  # noqa: FBT003  the socket module has no keyword for it
+            waiting.connect_ex(full.getsockname())
+        yield f"http://127.0.0.1:{full.getsockname()[1]}"
+
+
+def test_a_connection_that_nobody_accepts_was_surely_not_sent_and_is_given_up() -> None:
+    with accept_nothing() as url:
+        error = post(url, Limits(connect=0.2, read=1000, total=1000, retries=0))
     assert type(error) is ProviderUnavailable
-    assert error.outcome == "not_sent"
+    assert (error.outcome, error.retryable) == ("not_sent", True)
+
+
+def resolve_to(*addresses: str) -> Callable[..., list[tuple[object, ...]]]:
+    """Return a `getaddrinfo` that finds these addresses for any name."""
+
+    def resolve(_host: str, port: int, *_arguments: object, **_options: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    return resolve
+
+
+def test_all_addresses_of_a_host_together_keep_to_the_limit_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    with accept_nothing() as url:
+        monkeypatch.setattr(socket, "getaddrinfo", resolve_to(*["127.0.0.1"] * 200))
+        error = post(url.replace("127.0.0.1", "provider.test"), Limits(connect=0.5, total=1000, retries=0))
+    assert type(error) is ProviderUnavailable
+
+
+def test_a_host_whose_first_address_refuses_is_reached_by_its_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    with WireServer(respond()) as server, contextlib.closing(Transport()) as transport:
+        monkeypatch.setattr(socket, "getaddrinfo", resolve_to("127.0.0.2", "127.0.0.1"))
+        answer = transport.request("POST", f"http://provider.test:{server.port}", headers={}, json={})
+    assert answer.status == 200
+    assert server.requests[0].headers["host"] == f"provider.test:{server.port}"
 
 
 @pytest.mark.parametrize(
@@ -190,17 +225,6 @@ def test_a_large_request_may_take_longer_to_leave_than_the_connection_to_make() 
     assert len(server.requests[0].body) == 20_000_000
 
 
-def test_a_host_whose_first_address_refuses_is_reached_by_its_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    def resolve(_host: str, port: int, *_args: object, **_options: object) -> list[tuple[object, ...]]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
-
-    with WireServer(respond()) as server, contextlib.closing(Transport()) as transport:
-        monkeypatch.setattr(socket, "getaddrinfo", resolve)
-        answer = transport.request("POST", f"http://provider.test:{server.port}", headers={}, json={})
-    assert answer.status == 200
-    assert server.requests[0].headers["host"] == f"provider.test:{server.port}"
-
-
 def test_a_long_answer_time_of_one_request_does_not_shorten_the_next() -> None:
     with WireServer(stay_silent, respond(body=b"{}")) as server:
         transport = Transport(limits=Limits(read=0.1, total=5))
@@ -211,10 +235,12 @@ def test_a_long_answer_time_of_one_request_does_not_shorten_the_next() -> None:
     assert answer.status == 200
 
 
-def assert_unwritable(url: str, headers: dict[str, str]) -> None:
+def assert_unwritable(
+    url: str, headers: dict[str, str], json: object = None, kind: type[SendError] = SendError
+) -> None:
     with contextlib.closing(Transport(limits=QUICK)) as transport, pytest.raises(SendError) as caught:
-        transport.request("POST", url, headers=headers, json={})
-    assert (type(caught.value), caught.value.outcome, caught.value.retryable) == (SendError, "not_sent", False)
+        transport.request("POST", url, headers=headers, json=json)
+    assert (type(caught.value), caught.value.outcome, caught.value.retryable) == (kind, "not_sent", False)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
@@ -230,4 +256,19 @@ def test_an_address_that_is_none_is_an_error_of_ours_and_not_sent(url: str) -> N
 def test_a_header_that_cannot_be_written_is_an_error_of_ours_and_not_sent(headers: dict[str, str]) -> None:
     with WireServer(respond()) as server:
         assert_unwritable(server.url, headers)
+    assert server.requests == []
+
+
+def test_a_json_body_has_its_content_type_unless_the_connector_gives_another() -> None:
+    with WireServer(respond(), respond()) as server, contextlib.closing(Transport()) as transport:
+        transport.request("POST", server.url, headers={}, json={})
+        transport.request("POST", server.url, headers={"content-type": "application/vnd.example+json"}, json={})
+        kinds = [request.headers["content-type"] for request in server.requests]
+    assert kinds == ["application/json", "application/vnd.example+json"]
+
+
+@pytest.mark.parametrize("json", [{"a": float("nan")}, [float("inf")]])
+def test_a_value_that_is_no_json_is_an_error_of_ours_and_not_sent(json: object) -> None:
+    with WireServer(respond()) as server:
+        assert_unwritable(server.url, {}, json, kind=InvalidMessage)
     assert server.requests == []

@@ -149,9 +149,17 @@ def test_bytes_after_an_answer_are_not_taken_for_the_next_one() -> None:
     assert bodies == [b"first", b"second"]
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_a_compressed_answer_is_unpacked(coding: str) -> None:
-    packed = gzip.compress(b"text") if coding == "gzip" else zlib.compress(b"text")
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        ("gzip", gzip.compress(b"text")),
+        ("GZIP", gzip.compress(b"text")),
+        ("deflate", zlib.compress(b"text")),
+        ("deflate, gzip", gzip.compress(zlib.compress(b"text"))),
+        ("identity", b"text"),
+    ],
+)
+def test_a_compressed_answer_is_unpacked(coding: str, packed: bytes) -> None:
     with WireServer(respond(200, packed, [f"Content-Encoding: {coding}"])) as server:
         transport = Transport()
         answer = transport.request("GET", server.url, headers={})
@@ -159,8 +167,19 @@ def test_a_compressed_answer_is_unpacked(coding: str) -> None:
     assert answer.body == b"text"
 
 
-def test_a_body_that_cannot_be_unpacked_leaves_the_outcome_unknown() -> None:
-    with WireServer(respond(200, b"no gzip at all", ["Content-Encoding: gzip"])) as server:
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        pytest.param("gzip", b"no gzip at all", id="no gzip"),
+        pytest.param("gzip", gzip.compress(b"text" * 99)[:-9], id="gzip cut"),
+        pytest.param("deflate", zlib.compress(b"text" * 99)[:-9], id="deflate cut"),
+        pytest.param("gzip, gzip", gzip.compress(b"text"), id="not twice"),
+        pytest.param("br", b"\x0b\x02\x80text\x03", id="brotli"),
+        pytest.param("made-up", b"text", id="unknown"),
+    ],
+)
+def test_a_body_that_cannot_be_unpacked_leaves_the_outcome_unknown(coding: str, body: bytes) -> None:
+    with WireServer(respond(200, body, [f"Content-Encoding: {coding}"])) as server:
         error = fail_to_post(server)
     assert error.outcome == "unknown"
     assert len(server.requests) == 1

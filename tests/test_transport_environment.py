@@ -25,7 +25,7 @@ from wire_server import (
     stay_silent,
 )
 
-from connector_core import DeliveryUnknown, InvalidResponse, Limits, ProviderUnavailable, Secret, Transport
+from connector_core import DeliveryUnknown, InvalidResponse, Limits, ProviderUnavailable, Secret, SendError, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def test_a_host_that_the_environment_exempts_is_called_directly(
 def test_a_proxy_that_cannot_be_reached_means_not_sent(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://{NOWHERE}:3128")
     with WireServer(respond()) as server, pytest.raises(ProviderUnavailable):
-        post(transport, server.url)
+        post(transport, server.url.replace("127.0.0.1", "provider.example"))
     assert server.connections == 0
 
 
@@ -199,11 +199,32 @@ def test_a_session_of_the_host_calls_its_hooks() -> None:
     assert statuses == [204]
 
 
+@pytest.mark.parametrize("kind", [ValueError, OSError, requests.HTTPError])
+def test_a_hook_of_the_hosts_session_that_fails_leaves_the_outcome_unknown(kind: type[Exception]) -> None:
+    def fail(*_arguments: Any, **_options: Any) -> None:
+        raise kind("the hook broke")
+
+    session = requests.Session()
+    session.hooks["response"].append(fail)
+    with session, WireServer(respond()) as server, pytest.raises(SendError) as caught:
+        post(Transport(session), server.url)
+    assert caught.value.outcome == "unknown"
+    assert len(server.requests) == 1
+
+
 def test_a_session_of_the_host_keeps_its_cookies() -> None:
     with requests.Session() as session, WireServer(respond(headers=["Set-Cookie: a=b; Path=/"])) as server:
         for _ in range(2):
             post(Transport(session), server.url)
     assert [request.headers.get("cookie") for request in server.requests] == [None, "a=b"]
+
+
+def test_a_session_of_the_host_asks_for_no_coding_that_is_not_unpacked() -> None:
+    with requests.Session() as session, WireServer(respond()) as server:
+        session.headers["Accept-Encoding"] = "gzip, deflate, br, zstd"  # as where brotli and zstandard are installed
+        post(Transport(session), server.url)
+    asked = {coding.strip() for coding in server.requests[0].headers.get("accept-encoding", "identity").split(",")}
+    assert asked <= {"identity", "gzip", "deflate"}
 
 
 def test_a_session_of_the_host_stays_open_when_the_transport_closes() -> None:
@@ -308,3 +329,14 @@ def test_a_time_limit_of_one_thread_does_not_end_another(transport: Transport) -
             slow.result(HANG_GUARD)
     hasty.close()
     assert fast == [b"fast"] * 20
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_what_stays_on_this_machine_goes_through_no_proxy(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    with WireServer(respond(502)) as proxy, WireServer(respond()) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("ALL_PROXY", proxy.url)
+        assert post(transport, server.url.replace("127.0.0.1", host)).status == 200
+    assert proxy.requests == []

@@ -205,3 +205,9 @@ def test_seconds_to_wait_are_read(headers: dict[str, str], seconds: float | None
 def test_any_text_gives_seconds_that_can_be_waited_or_none(value: str) -> None:
     seconds = parse_retry_after({"retry-after": value})
     assert seconds is None or 0 <= seconds < float("inf")
+
+
+@pytest.mark.parametrize("limits", [{"connect": 0}, {"read": -1}, {"total": 0}, {"retries": -1}, {"response_bytes": 0}])
+def test_limits_that_can_not_be_are_refused(limits: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="above zero"):
+        Limits(**limits)

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 import trustme
-from wire_server import Line, WireServer, forget_network_environment, hang_up, respond, say_and_close, stay_silent
+from wire_server import (
+    Line,
+    WireServer,
+    finish,
+    forget_network_environment,
+    hang_up,
+    respond,
+    say_and_close,
+    stay_silent,
+)
 
 from connector_core import Limits, ProviderUnavailable, Secret, Transport
 
@@ -18,7 +27,7 @@ if TYPE_CHECKING:
 
     from wire_server import Behaviour
 
-QUICK = Limits(connect=0.3, read=5, total=5, retries=0)
+QUICK = Limits(connect=0.3, read=1000, total=1000, retries=0)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +56,7 @@ def make_context(authority: trustme.CA, name: str = "127.0.0.1") -> ssl.SSLConte
 def post(url: str, session: requests.Session | None = None, limits: Limits = QUICK) -> int:
     transport = Transport(session, limits)
     try:
-        return transport.request("POST", url, headers={"X-Token": Secret("t")}, json={}).status
+        return finish(lambda: transport.request("POST", url, headers={"X-Token": Secret("t")}, json={})).status
     finally:
         transport.close()
 

@@ -7,9 +7,10 @@ import os
 import socket
 import threading
 import traceback
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
     import ssl
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import pytest
 
     Behaviour: TypeAlias = Callable[["Line"], None]
+
+T = TypeVar("T")
 
 HANG_GUARD = 30.0
 """Seconds after which a test that should have ended long ago fails instead of hanging."""
@@ -270,6 +273,20 @@ def forget_network_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _NETWORK_VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+
+
+def finish(action: Callable[[], T]) -> T:
+    """Return what an action returns; fail where it is still not done when every limit is long over."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(action())
+        except BaseException as error:  # noqa: BLE001  the caller gets it
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result(HANG_GUARD)
 
 
 @contextmanager

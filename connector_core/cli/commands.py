@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 import threading
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -14,9 +16,6 @@ from connector_core.errors import InvalidConfig, InvalidMessage
 from connector_core.host import Connector, Host
 from connector_core.message import Message
 from connector_core.templates import GENERIC
-
-if TYPE_CHECKING:
-    from connector_core.sandbox import Sandbox
 
 TEST_CODE = "000000"
 """The code in a message that is sent to try a config."""
@@ -30,6 +29,16 @@ def _set_json(ctx: click.Context, _option: click.Parameter, value: bool) -> None
     ctx.ensure_object(Session).as_json = value
 
 
+class _ConfigFile(click.File):
+    """A file to read; what was given is not repeated, since it may be a whole config by mistake."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail("that file can't be read: name a JSON file, or - for standard input.", param, ctx)
+
+
 _debug = click.option(
     "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show the traceback of an error."
 )
@@ -38,12 +47,12 @@ _connector = click.argument("connector_id", metavar="ID")
 _config = click.option(
     "--config",
     "config_file",
-    type=click.File("rb"),
+    type=_ConfigFile("rb"),
     required=True,
     help="The config, a JSON file, or - for standard input.",
 )
 _optional_config = click.option(
-    "--config", "config_file", type=click.File("rb"), help="The config, a JSON file, or - for standard input."
+    "--config", "config_file", type=_ConfigFile("rb"), help="The config, a JSON file, or - for standard input."
 )
 
 
@@ -60,7 +69,7 @@ def connectors() -> None:
 @click.pass_obj
 def list_connectors(session: Session) -> None:
     """List the connectors, and those that failed to load."""
-    with Host.discover() as host:
+    with _discover() as host:
         rows = [
             {
                 "id": one.id,
@@ -94,7 +103,7 @@ def list_connectors(session: Session) -> None:
 @click.pass_obj
 def show_connector(session: Session, connector_id: str, part: str | None, locale: str | None) -> None:
     """Show what a connector says of itself."""
-    with Host.discover() as host:
+    with _discover() as host:
         connector = host[connector_id]
     if part == "guide":
         session.print_result({"guide": connector.guide(locale)}, connector.guide(locale))
@@ -106,7 +115,7 @@ def show_connector(session: Session, connector_id: str, part: str | None, locale
             "form": connector.form_items,
             "template": connector.template_config,
         }[part]()
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(document, indent=2))
 
 
 @connectors.command("validate")
@@ -117,7 +126,7 @@ def show_connector(session: Session, connector_id: str, part: str | None, locale
 @click.pass_obj
 def validate_config(session: Session, connector_id: str, config_file: BinaryIO) -> None:
     """Check a config; every issue is listed, and nothing is sent."""
-    with Host.discover() as host:
+    with _discover() as host:
         connector = host[connector_id]
     try:
         config = _read_config(config_file)
@@ -156,14 +165,16 @@ def send_message(  # noqa: PLR0913, PLR0917  one argument an option
     """Send one message; without type and payload, one to try the config."""
     if config_file is None and not in_sandbox:
         raise click.UsageError("Missing option '--config': name the config's file, or try --sandbox.")
-    with Host.discover() as host:
+    if config_file is sys.stdin.buffer and payload in {"-", "@-"}:
+        raise click.UsageError("Only one of --config and --payload can be read from standard input.")
+    with _discover() as host:
         connector = host[connector_id]
         config = None if config_file is None else _read_config(config_file)
         if config is not None:
             session.redaction = connector.redaction(config)
         message = Message(to=to, type=usage_type, payload=_read_payload(payload), ip=ip)
         if in_sandbox:
-            with _open_sandbox(connector, config, 0) as sandbox:
+            with connector.create_sandbox(_reveal(connector, config)) as sandbox:
                 result = connector.send_message(sandbox.config, message)
                 for accepted in sandbox.messages if not session.as_json else ():
                     click.echo(f"The sandbox took: {accepted.subject}\n\n{accepted.text}\n", err=True)
@@ -185,17 +196,24 @@ def send_message(  # noqa: PLR0913, PLR0917  one argument an option
 @click.pass_obj
 def serve_sandbox(session: Session, connector_id: str, port: int, config_file: BinaryIO | None) -> None:
     """Serve a local stand-in for the provider until interrupted; prints a config that works against it."""
-    with Host.discover() as host:
+    with _discover() as host:
         connector = host[connector_id]
         config = None if config_file is None else _read_config(config_file)
         if config is not None:
             session.redaction = connector.redaction(config)
         stopped = _catch_interrupts()
-        with _open_sandbox(connector, config, port) as sandbox:
-            document = _printable_config(connector, config, sandbox)
-            session.print_result(document, json.dumps(document, ensure_ascii=False, indent=2))
+        revealed = _reveal(connector, config)
+        with connector.create_sandbox(revealed, port) as sandbox:
+            document = _make_printable(sandbox.config, config or {}, revealed or {})
+            session.print_result(document, json.dumps(document, indent=2))
             click.echo(f"The sandbox shows what it takes at {sandbox.url} - stop it with Ctrl+C.", err=True)
             stopped.wait()
+
+
+def _discover() -> Host:
+    """Return the host; what a plugin prints while it is imported is kept out of the results."""
+    with contextlib.redirect_stdout(sys.stderr):
+        return Host.discover()
 
 
 def _describe(connector: Connector, locale: str | None) -> str:
@@ -237,18 +255,15 @@ def _read_payload(argument: str | None) -> Any:
         ) from None
 
 
-def _open_sandbox(connector: Connector, config: dict[str, Any] | None, port: int) -> Sandbox:
-    """Return the sandbox, not yet started, with what a config names in it."""
-    return connector.create_sandbox(None if config is None else connector.configure(config).config.reveal(), port)
+def _reveal(connector: Connector, config: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a config as the sandbox needs it, with its secrets in clear; it must be valid."""
+    return None if config is None else connector.configure(config).config.reveal()
 
 
-def _printable_config(connector: Connector, config: dict[str, Any] | None, sandbox: Sandbox) -> dict[str, Any]:
+def _make_printable(sandbox_config: dict[str, Any], given: dict[str, Any], revealed: dict[str, Any]) -> dict[str, Any]:
     """Return the sandbox's config; a secret that the given config only refers to stays a reference."""
-    if config is None:
-        return sandbox.config
-    revealed = connector.configure(config).config.reveal()
     return {
-        key: config[key] if key in config and revealed[key] == value else value for key, value in sandbox.config.items()
+        key: given[key] if key in given and revealed[key] == value else value for key, value in sandbox_config.items()
     }
 
 

@@ -29,7 +29,7 @@ class Session:
 
     def print_result(self, value: Any, words: str) -> None:
         """Print a result: `value` as JSON, or `words` for people."""
-        click.echo(json.dumps(value, ensure_ascii=False) if self.as_json else words)
+        click.echo(json.dumps(value) if self.as_json else words)
 
     def fail(self, error: Exception) -> None:
         """Print an error and end the process with exit code 1."""
@@ -41,7 +41,11 @@ class Session:
             words = f"Something went wrong that should not ({type(error).__name__}): run it again with --debug."
             document = {"code": "general", "message": words}
         if self.as_json:
-            click.echo(json.dumps({"error": self.redaction.redact_json(document)}, ensure_ascii=False))
+            text = json.dumps({"error": self.redaction.redact_json(document)})
+            try:
+                click.echo(text)
+            except OSError:  # stdout is full or gone, which may be the very error
+                click.echo(text, err=True)
         else:
             click.echo(f"Error: {self.redaction.redact(words)}", err=True)
             for issue in error.issues if isinstance(error, InvalidConfig) else ():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from connector_core import (
     Config,
@@ -16,6 +15,7 @@ from connector_core import (
     SendResult,
     Transport,
     find_repeated_templates,
+    format_path,
     hookimpl,
 )
 from connector_postmark.request import PostmarkRequests, ascii_mailbox
@@ -39,7 +39,6 @@ def validate_config(config: Config) -> list[ConfigIssue]:
     """Return what the schema can't say: repeated templates, mailboxes and headers that Postmark would refuse."""
     return [
         *find_repeated_templates(config),
-        *_check_api_url(config),
         *_check_mailboxes(config),
         *_check_headers(config),
     ]
@@ -65,13 +64,6 @@ def create_sandbox(config: Mapping[str, Any] | None, port: int) -> Sandbox:
     return PostmarkSandbox(config, port=port)
 
 
-def _check_api_url(config: Config) -> Iterator[ConfigIssue]:
-    try:
-        urlsplit(config["apiUrl"]).port  # noqa: B018  reading it is the check
-    except ValueError:
-        yield ConfigIssue("$.apiUrl", "bad_format", "The port of this address can't be one: check it.")
-
-
 def _check_mailboxes(config: Config) -> Iterator[ConfigIssue]:
     for key in ("fromEmail", "replyTo"):
         mailbox = config.get(key)
@@ -95,7 +87,8 @@ def _check_headers(config: Config) -> Iterator[ConfigIssue]:
         if lower in _SETTING_OF_HEADER:
             setting = _SETTING_OF_HEADER[lower]
             problem = f"Use the setting {setting} instead." if setting else "Postmark fills this header in: remove it."
-            yield ConfigIssue("$.headers", "not_allowed", f"{name}: {problem}")
+            yield ConfigIssue(format_path(["headers", name]), "not_allowed", problem)
         elif lower in seen:
-            yield ConfigIssue("$.headers", "repeated", f"{name} is there twice, in other letters: keep one of them.")
+            problem = "This header is there already, in other letters: keep one of them."
+            yield ConfigIssue(format_path(["headers", name]), "repeated", problem)
         seen.add(lower)

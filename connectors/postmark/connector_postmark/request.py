@@ -51,7 +51,7 @@ class PostmarkRequests:
         template = (
             {"TemplateAlias": entry["templateAlias"]}
             if "templateAlias" in entry
-            else {"TemplateId": entry["templateId"]}
+            else {"TemplateId": int(entry["templateId"])}
         )
         return {
             "From": self._sender,

@@ -44,7 +44,7 @@ _BARRED = "The Postmark account may not send: ask Postmark's support why."
 _RATE = "Postmark asks to slow down: send again later."
 _CLOSED = "Postmark is not available, so nothing was sent: send again later."
 _LOST = "Postmark failed while it had the message, so nobody knows whether it was sent: look at its activity page."
-_OTHER = "Postmark refuses to send."
+_OTHER = "Postmark refuses to send: act on what it says, or ask its support."
 
 _ERROR_OF_CODE: dict[int, tuple[type[SendError], str]] = {
     10: (AuthorizationFailed, _CREDENTIALS),
@@ -82,9 +82,10 @@ _ERROR_OF_STATUS: dict[int, tuple[type[SendError], str]] = {
 }
 _INVALID_REQUEST = 300
 _MAX_QUOTED = 500
+_MAX_READ = 20_000  # fifty addresses, the most that a message has, fit in; what is searched for them stays bounded
 
 _BAD_FIELD = re.compile(r"(?:Invalid '(To|Cc|Bcc|From)' address|Error parsing '(To|Cc|Bcc|From)')\W*(.*)", re.DOTALL)
-_ADDRESS = re.compile(r"[^\s\"<>,;:()]+@[^\s\"<>,;:()]+")
+_ADDRESS = re.compile(r"[^\s\"<>,;:()]{1,64}@[^\s\"<>,;:()]{1,255}")
 _DELAYED = re.compile(r"\bmay be delayed\b", re.IGNORECASE)
 
 
@@ -205,7 +206,7 @@ def _read_invalid_request(said: str) -> tuple[type[SendError], str, list[str]]:
 
 def _split_recipients(to: object) -> list[str]:
     """Return the addresses of a comma-joined list of mailboxes."""
-    if not isinstance(to, str) or not to.strip():
+    if not isinstance(to, str) or not to.strip() or len(to) > _MAX_READ:
         return []
     if "," not in to and "<" not in to:
         return [to.strip()]
@@ -227,7 +228,7 @@ def _parse_time(value: object) -> datetime | None:
 
 def _words(value: object) -> str | None:
     """Return what Postmark said on one line."""
-    return " ".join(value.split()) if isinstance(value, str) else None
+    return " ".join(value[:_MAX_READ].split()) if isinstance(value, str) else None
 
 
 def _shortened(said: str | None) -> str | None:

@@ -163,11 +163,11 @@ def test_a_line_break_at_the_end_of_a_setting_is_an_issue(
 
 @pytest.mark.parametrize("name", ["From", "reply-to", "TO", "Cc", "bcc", "Subject"])
 def test_a_header_that_postmark_fills_in_itself_is_not_allowed(postmark: Connector, name: str) -> None:
-    assert find_issues(postmark, headers={name: "x"}) == [("$.headers", "not_allowed")]
+    assert find_issues(postmark, headers={name: "x"}) == [(f"$.headers.{name}", "not_allowed")]
 
 
 def test_a_header_that_differs_from_another_only_in_case_is_repeated(postmark: Connector) -> None:
-    assert find_issues(postmark, headers={"X-Trace": "1", "x-trace": "2"}) == [("$.headers", "repeated")]
+    assert find_issues(postmark, headers={"X-Trace": "1", "x-trace": "2"}) == [("$.headers.x-trace", "repeated")]
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,25 @@ def test_all_that_is_wrong_is_found_at_once(postmark: Connector) -> None:
     found = find_issues(
         postmark, serverToken="", fromEmail="jürgen@example.com", headers={"From": "x"}, tag=7, templates=[]
     )
-    assert {path for path, _ in found} == {"$.serverToken", "$.fromEmail", "$.headers", "$.tag", "$.templates"}
+    assert {path for path, _ in found} == {"$.serverToken", "$.fromEmail", "$.headers.From", "$.tag", "$.templates"}
 
 
 def test_a_config_without_the_extras_of_ours_gets_the_address_of_postmark(postmark: Connector) -> None:
     assert postmark.configure(CONFIG).config["apiUrl"] == "https://api.postmarkapp.com"
+
+
+@pytest.mark.parametrize("sender", ["Example, Inc <a@example.com>", "a@example..com", "A <a@.>", "a@b.c <a@b.c>"])
+def test_a_sender_that_postmark_could_not_read_is_an_issue(postmark: Connector, sender: str) -> None:
+    assert find_issues(postmark, fromEmail=sender) == [("$.fromEmail", "bad_format")]
+
+
+@pytest.mark.parametrize(
+    "sender", ['"Example, Inc" <a@example.com>', "Example (Test) <a@b.example.com>", "<a@b.c>", "Jo O'Neill <jo@b.c>"]
+)
+def test_a_sender_with_a_sensible_name_is_taken(postmark: Connector, sender: str) -> None:
+    assert find_issues(postmark, fromEmail=sender) == []
+
+
+def test_an_issue_of_a_metadata_key_says_how_long_it_may_be(postmark: Connector) -> None:
+    (issue,) = postmark.validate_config({**CONFIG, "metadata": {"k" * 21: "v"}})
+    assert (issue.path, issue.message) == ("$.metadata." + "k" * 21, "A key of metadata has 1 to 20 characters.")

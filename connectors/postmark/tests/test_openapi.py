@@ -55,7 +55,9 @@ def validator(description: dict[str, Any]) -> Draft202012Validator:
 
 WORDS = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="<>"), min_size=1, max_size=20)
 ADDRESSES = st.from_regex(r"[a-z0-9._+-]{1,20}@[a-z0-9]{1,20}(\.[a-z0-9]{1,10}){1,2}", fullmatch=True)
-MAILBOXES = ADDRESSES | st.builds("{} <{}>".format, WORDS, ADDRESSES)
+NAMES = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters='<>",;@\\'), min_size=1, max_size=20)
+NAMED = st.sampled_from(["{} <{}>", '"{}, Ltd" <{}>'])
+MAILBOXES = ADDRESSES | st.builds(str.format, NAMED, NAMES, ADDRESSES)
 ALIASES = st.from_regex(r"[a-z][a-z0-9._-]{0,20}", fullmatch=True)
 TEMPLATES = st.tuples(
     *(

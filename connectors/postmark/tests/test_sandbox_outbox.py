@@ -185,3 +185,10 @@ def test_large_messages_push_older_ones_out(sandbox: PostmarkSandbox, call: Call
         outbox.add(Delivery(message=message, submitted_at=now, sender="", size=size))
         kept.append([delivery.size for delivery in outbox.all()])
     assert kept == [[90], [40], [40, 41], [500], [60], [60, 40]]
+
+
+def test_the_page_shows_a_mail_that_has_half_a_surrogate_pair(call: Call) -> None:
+    assert call("POST", "/email", {**MAIL, "Subject": "Half \ud800 pair"}).ok
+    page = call("GET", "/", token=None)
+    assert page.ok
+    assert "Half ? pair" in page.text

@@ -9,6 +9,7 @@ from typing import Any
 from connector_postmark.sandbox.refusals import Refusal, invalid_fields
 
 _DEEPEST = 100
+_MOST_DIGITS = 18
 
 Reader = Callable[[Any], Any]
 Fields = Mapping[str, Reader]
@@ -87,7 +88,7 @@ def switch(value: Any) -> bool | None:
 
 def number(value: Any) -> int | None:
     """Read a whole number; 0 and "" are absent, as clients send them beside an alias."""
-    if isinstance(value, str) and (not value or (value.isascii() and value.isdigit())):
+    if isinstance(value, str) and (not value or (value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS)):
         value = int(value or 0)
     if isinstance(value, bool) or not isinstance(value, int):
         raise Unreadable

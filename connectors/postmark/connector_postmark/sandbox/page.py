@@ -51,7 +51,9 @@ class OutboxPage:
             url=request.host_url.rstrip("/"),
             as_json=_indented,
         )
-        return Response(html, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _POLICY})
+        # JSON may hold one half of a surrogate pair, which UTF-8 has no bytes for.
+        page = html.encode("utf-8", "replace")
+        return Response(page, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _POLICY})
 
     def messages(self) -> list[dict[str, Any]]:
         """List the messages, oldest first."""
