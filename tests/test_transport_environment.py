@@ -338,5 +338,5 @@ def test_what_stays_on_this_machine_goes_through_no_proxy(
     with WireServer(respond(502)) as proxy, WireServer(respond()) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("ALL_PROXY", proxy.url)
-        assert post(transport, server.url.replace("127.0.0.1", host)).status == 200
-    assert proxy.requests == []
+        post(transport, server.url.replace("127.0.0.1", host))
+    assert (len(server.requests), proxy.requests) == (1, [])
