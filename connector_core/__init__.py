@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from connector_core.config import Config, parse_config
+    from connector_core.connector import ConfiguredConnector, Connector
     from connector_core.errors import (
         AccountRestricted,
         AuthorizationFailed,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
         UsageLimitExceeded,
     )
     from connector_core.hookspecs import hookimpl
-    from connector_core.host import ConfiguredConnector, Connector, Host
+    from connector_core.host import Host
     from connector_core.http_answer import Response
     from connector_core.jsonvalue import format_path
     from connector_core.message import USAGE_TYPES, Message, RecipientStatus, SendResult, ascii_address
@@ -110,8 +111,8 @@ _HOMES = {
     "TemplateNotFound": "errors",
     "UsageLimitExceeded": "errors",
     "hookimpl": "hookspecs",
-    "ConfiguredConnector": "host",
-    "Connector": "host",
+    "ConfiguredConnector": "connector",
+    "Connector": "connector",
     "Host": "host",
     "USAGE_TYPES": "message",
     "Message": "message",

@@ -80,8 +80,9 @@ class Config(FrozenDict):
     def close(self) -> None:
         """Close what is kept; the next `keep` makes it anew."""
         here = os.getpid()
-        for key in [key for key in self._kept if key[0] == here]:
-            _close(self._kept.pop(key))
+        for key in list(self._kept):
+            if key[0] == here:
+                _close(self._kept.pop(key, None))  # another thread may be closing, too
 
     @property
     def unread(self) -> frozenset[str]:

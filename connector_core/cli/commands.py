@@ -6,16 +6,19 @@ import contextlib
 import json
 import sys
 import threading
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from connector_core.cli.output import FAILED, Group, Session, format_table
 from connector_core.config import MAX_CONFIG_BYTES, parse_config
 from connector_core.errors import InvalidConfig, InvalidMessage
-from connector_core.host import Connector, Host
+from connector_core.host import Host
 from connector_core.message import Message
 from connector_core.templates import GENERIC
+
+if TYPE_CHECKING:
+    from connector_core.connector import Connector
 
 TEST_CODE = "000000"
 """The code in a message that is sent to try a config."""
