@@ -169,7 +169,7 @@ def test_a_sandbox_that_can_not_be_made_is_an_error_of_the_connector(make_host: 
 
 
 def test_what_a_plugin_prints_at_import_stays_out_of_the_results(install: Callable[..., Path]) -> None:
-    install("dist-noisy", {"noisy-mail": "noisy_module"}, {"noisy_module": "print('hello')"})
+    install("dist-noisy", {"noisy-mail": "noisy_module"}, {"noisy_module": "print('hello', flush=True)"})
     done = run("list", "--json")
     assert [failure["entryPoint"] for failure in done.json()["failures"]] == ["noisy-mail"]
     assert "hello" in done.stderr

@@ -86,6 +86,7 @@ _MAX_READ = 20_000  # fifty addresses, the most that a message has, fit in; what
 
 _BAD_FIELD = re.compile(r"(?:Invalid '(To|Cc|Bcc|From)' address|Error parsing '(To|Cc|Bcc|From)')\W*(.*)", re.DOTALL)
 _ADDRESS = re.compile(r"[^\s\"<>,;:()]{1,64}@[^\s\"<>,;:()]{1,255}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DELAYED = re.compile(r"\bmay be delayed\b", re.IGNORECASE)
 
 
@@ -227,8 +228,8 @@ def _parse_time(value: object) -> datetime | None:
 
 
 def _words(value: object) -> str | None:
-    """Return what Postmark said on one line."""
-    return " ".join(value[:_MAX_READ].split()) if isinstance(value, str) else None
+    """Return what Postmark said on one line, without what would steer a terminal."""
+    return " ".join(_CONTROL.sub(" ", value[:_MAX_READ]).split()) if isinstance(value, str) else None
 
 
 def _shortened(said: str | None) -> str | None:

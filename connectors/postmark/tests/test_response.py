@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -268,7 +269,7 @@ def test_any_code_and_words_are_kept(status: int, code: int, said: str) -> None:
     reply = error.provider
     assert reply is not None
     assert (reply.code, reply.status) == (code, status)
-    assert (reply.message or "").split() == said.split()
+    assert (reply.message or "").split() == re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", said).split()
 
 
 @given(st.text(alphabet="()<>@,;:\\\"[]. \r\nab'=?é", max_size=60), st.sampled_from([200, 202]))

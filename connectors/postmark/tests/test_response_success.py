@@ -12,7 +12,7 @@ import pytest
 from connector_postmark.response import parse_response
 from wire_server import HANG_GUARD
 
-from connector_core import InvalidResponse, RecipientRejected, SendResult
+from connector_core import InvalidResponse, ProviderReply, RecipientRejected, SendError, SendResult
 
 ID = "0a129aee-e1cd-480d-b08d-4f48548ff48d"
 SUCCESS = {
@@ -194,3 +194,10 @@ def test_a_message_that_goes_to_nobody_is_an_error_naming_the_recipients() -> No
 def test_an_inactive_recipient_that_the_answer_does_not_repeat_is_not_called_sent() -> None:
     result = accept(To=None, Message=INACTIVE.format("ann@example.com"))
     assert result.recipients == {"ann@example.com": "rejected"}
+
+
+def test_what_postmark_says_steers_no_terminal() -> None:
+    answer = json.dumps({"ErrorCode": 1, "Message": "Bad\x1b[2J\x9b1m\r\nthing"}).encode()
+    with pytest.raises(SendError) as caught:
+        parse_response(422, {}, answer)
+    assert caught.value.provider == ProviderReply(code=1, message="Bad [2J 1m thing", status=422)
