@@ -212,8 +212,19 @@ def _unknown_hook(name: str) -> str:
 
 
 def _distribution(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist is not None else ""
+    return _read_field(entry, "Name")
 
 
 def _version(entry: EntryPoint) -> str:
-    return entry.dist.version if entry.dist is not None else ""
+    return _read_field(entry, "Version")
+
+
+def _read_field(entry: EntryPoint, name: str) -> str:
+    """Return a field of the distribution's own metadata, empty where the distribution is damaged."""
+    if entry.dist is None:
+        return ""
+    try:
+        fields = entry.dist.metadata
+        return str(fields[name]) if name in fields else ""
+    except Exception:  # noqa: BLE001  Python's versions raise differently where the file is missing
+        return ""
