@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -56,8 +57,8 @@ class Connector:
 
     @property
     def config_schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the config, with the shared definitions it uses embedded."""
-        return self._schema.document
+        """Return a copy of the JSON Schema of the config, with the shared definitions it uses embedded."""
+        return copy.deepcopy(self._schema.document)
 
     def __repr__(self) -> str:
         return f"<Connector {self.id} of {self.distribution} {self.version}>"

@@ -43,7 +43,7 @@ def make_template_config(schema: ConfigSchema) -> dict[str, Any]:
     for key in schema.document.get("required", ()):
         words = _gather_words(schema, schema.document["properties"].get(key, {}))
         value = _start_value(words)
-        empty = _EMPTY.get(_sole_type(words))
+        empty = copy.copy(_EMPTY.get(_sole_type(words)))
         start[key] = words.get("x-placeholder", empty) if value is None else value
     return start
 

@@ -6,13 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fakes import FakeConnector
 
 from connector_core import USAGE_TYPES, Host
 from connector_core.forms import make_form_items, make_template_config
 from connector_core.schema import ConfigSchema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from connector_core import Connector
 
@@ -250,3 +251,21 @@ def test_a_config_to_start_from_has_the_required_settings_only() -> None:
         "list": [1],
         "object": {},
     }
+
+
+def test_what_a_host_changes_in_a_form_a_schema_or_a_start_config_changes_no_other(
+    make_host: Callable[..., Host],
+) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"list": {"type": "array"}},
+        "required": ["list"],
+        "additionalProperties": False,
+    }
+    connector = make_host(FakeConnector(schema=schema))["alpha-mail"]
+    connector.template_config()["list"].append(1)
+    connector.config_schema["properties"].clear()
+    connector.form_items()[0]["label"] = "changed"
+    assert connector.template_config() == {"list": []}
+    assert connector.config_schema == schema
+    assert connector.form_items()[0]["label"] == "list"
