@@ -245,9 +245,16 @@ def _follow(reference: dict[str, str], path: tuple[str | int, ...], issues: list
     return text
 
 
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to is at its end then, where it would block for good."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(descriptor, True)
+    return descriptor
+
+
 def _read_secret_file(name: str) -> str:
-    # A pipe that nobody writes to reads as empty, where it would block for good.
-    with open(name, "rb", opener=lambda path, flags: os.open(path, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+    with open(name, "rb", opener=_open_without_waiting) as file:
         content = file.read(_MAX_SECRET_FILE_BYTES + 1)
     if len(content) > _MAX_SECRET_FILE_BYTES:
         raise ValueError("it is too large for a secret")

@@ -56,7 +56,7 @@ def sort_issues(issues: Iterable[ConfigIssue]) -> list[ConfigIssue]:
 
 
 def _natural_order(path: str) -> list[tuple[int, str]]:
-    return [(int(part) if part.isdecimal() else 0, part) for part in re.split(r"(?<=\[)(\d+)(?=\])", path)]
+    return [(int(part) if part[0].isdecimal() else 0, part) for part in re.split(r"(?<=\[)(\d{1,9})(?=\])", path)]
 
 
 def _explain(error: ValidationError, root: Place, base: Path) -> Iterator[ConfigIssue]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from connector_core.sandbox import Sandbox
     from connector_core.transport import Transport
 
-_CODES_OF_KEYS = frozenset({"unknown_key", "bad_key"})
-"""The issues whose path ends with a key that somebody wrote, which may be anything."""
+_STEP = re.compile(r'\.([\w$-]+)|\["(?:[^"\\]|\\.)*"\]')
+"""A step of a JSON path; one that the schema doesn't declare is a key that somebody wrote, which may be anything."""
 
 _REPORT = "report it to its author"
 
@@ -158,11 +159,12 @@ class Connector:
             return None, list(reading.issues)
         issues = [*reading.issues, *self._collect_issues(reading.config)]
         if issues:
-            redact = reading.config.redaction().redact
-            issues = [
-                ConfigIssue(redact(one.path) if one.code in _CODES_OF_KEYS else one.path, one.code, redact(one.message))
-                for one in issues
-            ]
+            redact, declared = reading.config.redaction().redact, set(self._schema.root.declared_names())
+
+            def redact_step(step: re.Match[str]) -> str:
+                return step[0] if step[1] in declared else redact(step[0])
+
+            issues = [ConfigIssue(_STEP.sub(redact_step, one.path), one.code, redact(one.message)) for one in issues]
         return reading.config, sort_issues(issues)
 
     def _collect_issues(self, config: Config) -> list[ConfigIssue]:

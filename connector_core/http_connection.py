@@ -173,7 +173,7 @@ def read_environment(url: str) -> dict[str, Any]:
             retryable=False,
         )
     return {
-        # What stays on this machine needs no proxy, and goes in clear.
+        # What stays on this machine needs no proxy, and may go in clear.
         "proxies": {} if _is_loopback(url) else requests.utils.get_environ_proxies(url),
         "verify": bundle or True,
         "cert": None,

@@ -34,14 +34,15 @@ def diagnose_failure(error: Exception, *, sent: bool | None) -> SendError:
         sent: whether the request had begun to leave; None where the connections are a host's own and don't tell.
 
     """
-    if isinstance(error, requests.exceptions.InvalidProxyURL) or "SOCKS" in str(error):
+    no_socks = isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in str(error)
+    if no_socks or isinstance(error, requests.exceptions.InvalidProxyURL):
         return ProviderUnavailable(
             "The proxy that the environment names can't be used, so nothing was sent: check HTTPS_PROXY and ALL_PROXY; "
             "a SOCKS proxy needs PySocks (pip install pysocks).",
             retryable=False,
         )
     causes = list(_causes(error))
-    if isinstance(error, ValueError) and (sent is False or isinstance(error, requests.RequestException)):
+    if isinstance(error, ValueError) and sent is False:
         return SendError(MALFORMED_REQUEST)
     if sent is None:
         sent = not any(isinstance(cause, _BEFORE_THE_REQUEST) for cause in causes)

@@ -165,6 +165,15 @@ class Place:
     others: Place | None = None
     items: Place | None = None
 
+    def declared_names(self) -> Iterator[str]:
+        """Yield the names of all settings at and below this place."""
+        for name, member in self.properties.items():
+            yield name
+            yield from member.declared_names()
+        for below in (self.others, self.items):
+            if below is not None:
+                yield from below.declared_names()
+
     def at(self, path: tuple[str | int, ...]) -> Place | None:
         """Return the place at a path below this one, or None where the schema says nothing of it."""
         place: Place | None = self

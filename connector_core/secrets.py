@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HIDDEN = "***"
-_ASCII = 128
 
-_LONGEST_KEY = 4096
-"""Characters of a private key; mixed notations of what is longer would make too large a pattern."""
+_LONGEST_MIXED = 1000
+"""Characters; of a longer secret, such as a private key, mixed notations would make too large a pattern."""
 
 
 @final
@@ -94,7 +93,7 @@ class Redaction:
     def _redact_chain(self, error: BaseException, seen: set[int]) -> None:
         seen.add(id(error))
         self._redact_fields(error)
-        for member in getattr(error, "exceptions", ()):
+        for member in _members(error):
             self._redact_chain(member, seen)
         for link in ("__cause__", "__context__"):
             behind = getattr(error, link)
@@ -133,13 +132,17 @@ class Redaction:
             return True
         if self._pattern is not None and self._pattern.search(shown):
             return True
-        return any(self._is_shown_by(member) for member in getattr(error, "exceptions", ()))
+        return any(self._is_shown_by(member) for member in _members(error))
+
+
+def _members(error: BaseException) -> tuple[BaseException, ...]:
+    return error.exceptions if isinstance(error, BaseExceptionGroup) else ()
 
 
 def _any_notation(secret: str) -> str:
     """Return a pattern of the ways in which software writes a secret: one notation throughout, or mixed ones."""
     whole = sorted(_write(secret), key=len, reverse=True)
-    if len(secret) > _LONGEST_KEY:
+    if len(secret) > _LONGEST_MIXED:
         return "|".join(map(re.escape, whole))
     # Atomic groups, so that a run of backslashes, which are doubled by some, is tried in one way only.
     mixed = "".join(
@@ -150,17 +153,23 @@ def _any_notation(secret: str) -> str:
 
 def _write(text: str) -> set[str]:
     """Return a text in the notations of JSON, `repr` of text and of bytes, and URLs."""
+    from urllib.parse import quote, quote_plus
+
     encoded = text.encode("utf-8", "surrogatepass")
-    in_url = "".join(chr(byte) if chr(byte).isalnum() and byte < _ASCII else f"%{byte:02X}" for byte in encoded)
+    in_url = quote(encoded, safe="")
     notations = {
         text,
         json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        json.dumps(text)[1:-1].replace("/", "\\/"),
         repr(text)[1:-1],
         ascii(text)[1:-1],
         repr(encoded)[2:-1],
         encoded.decode("latin-1"),
         "".join(f"%{byte:02X}" for byte in encoded),
         in_url,
+        quote(encoded),
+        quote_plus(encoded),
         re.sub("%..", lambda byte: byte[0].lower(), in_url),
     }
     if text in {"'", '"', "/"}:

@@ -93,6 +93,7 @@ class Transport:
             ProviderUnavailable: no connection: surely not sent.
             DeliveryUnknown: the line broke, or the limit ran out, after the request had gone out.
             InvalidResponse: a redirect, or an answer over the size limit.
+            InvalidMessage: the JSON value is none.
             SendError: the request itself can't be written.
 
         """
@@ -142,6 +143,8 @@ class Transport:
         exchange.begin(deadline, self.limits.read, tracked=session is not self._hosts_session)
         try:
             request = self._prepare(session, method, url, headers, content)
+        except InvalidMessage as problem:
+            return problem.with_traceback(None)
         except ValueError:  # of requests, too
             return SendError(MALFORMED_REQUEST)
         try:
@@ -172,15 +175,14 @@ class Transport:
     ) -> requests.PreparedRequest:
         import requests
 
-        fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in headers.items()}
         json, data = content
-        body: Any = data
-        if json is not None:
-            body = _write_json(json)
-            if not any(name.lower() == "content-type" for name in fields):
-                fields["Content-Type"] = "application/json"
-        # Answers are short, and a host's session may offer what isn't unpacked.
-        fields.setdefault("Accept-Encoding", "identity")
+        body: Any = data if json is None else _write_json(json)
+        fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in headers.items()}
+        given = {name.lower() for name in fields}
+        if json is not None and "content-type" not in given:
+            fields["Content-Type"] = "application/json"
+        if "accept-encoding" not in given:
+            fields["Accept-Encoding"] = "identity"  # a host's session may offer what isn't unpacked
         if isinstance(body, Mapping):
             body = {name: value.reveal() if isinstance(value, Secret) else value for name, value in body.items()}
         if session is self._hosts_session:
@@ -221,7 +223,7 @@ def _write_json(value: Any) -> bytes:
         return jsonlib.dumps(value, allow_nan=False, separators=(",", ":"), default=_reveal).encode()
     except (ValueError, TypeError, RecursionError) as cause:
         problem = InvalidMessage(f"The message can't be written as JSON, so nothing was sent: {cause}.")
-    raise problem  # outside of the except block, so that no traceback leads to the values
+    raise problem  # outside of the except block, so that it has no context
 
 
 def _reveal(value: Any) -> Any:

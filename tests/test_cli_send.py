@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -279,3 +282,10 @@ def test_config_and_payload_can_not_both_come_from_standard_input() -> None:
     done = run("send", "postmark-mail", "--config", "-", "--payload", "-", "--to", "a@example.com", stdin="{}")
     assert (done.code, done.stdout) == (2, "")
     assert "Only one of --config and --payload" in done.stderr
+
+
+def test_a_closed_standard_input_does_no_harm() -> None:
+    program = "from connector_core.cli import main; main()"
+    command = f'{shlex.quote(sys.executable)} -c "{program}" send postmark-mail --sandbox --to a@example.com --json <&-'
+    done = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)  # noqa: S602  our own command
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "sent")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -266,3 +268,22 @@ def test_a_pipe_that_nobody_writes_to_is_an_issue_and_no_wait(connector: Connect
 
 def test_a_secret_in_an_object_in_the_place_of_a_text_is_hidden(connector: Connector) -> None:
     assert connector.redact_config({"sender": {"token": "tok-5f2c9a"}}) == {"sender": {"token": "***"}}
+
+
+def test_a_pipe_whose_writer_is_late_is_waited_for(connector: Connector) -> None:
+    reading, writing = os.pipe()
+    config = {"token": {"$file": f"/dev/fd/{reading}"}}
+    read: Future[str] = Future()
+    thread = threading.Thread(target=lambda: read.set_result(connector.configure(config).config["token"].reveal()))
+    thread.start()
+    os.write(writing, b"late")
+    os.write(writing, b" token\n")
+    os.close(writing)
+    assert read.result(20) == "late token"
+    thread.join()
+    os.close(reading)
+
+
+@pytest.mark.parametrize("key", ["[" + "9" * 5000 + "]", "[1]", "9" * 30])
+def test_a_key_that_looks_like_an_index_is_an_unknown_key(connector: Connector, key: str) -> None:
+    assert [issue.code for issue in connector.validate_config({"token": "t", key: 1})] == ["unknown_key"]

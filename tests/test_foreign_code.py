@@ -173,3 +173,16 @@ def test_what_a_plugin_prints_at_import_stays_out_of_the_results(install: Callab
     done = run("list", "--json")
     assert [failure["entryPoint"] for failure in done.json()["failures"]] == ["noisy-mail"]
     assert "hello" in done.stderr
+
+
+class Oddly(Exception):
+    exceptions = None
+
+
+def raise_oddly(_config: Config, _message: Message) -> Any:
+    raise Oddly
+
+
+def test_an_exception_with_an_odd_attribute_is_an_error_like_any_other(make_host: Callable[..., Host]) -> None:
+    with pytest.raises(SendError, match="Oddly"):
+        make_host(FakeConnector(send=raise_oddly))["alpha-mail"].send_message(CONFIG, MESSAGE)

@@ -199,7 +199,9 @@ def test_a_session_of_the_host_calls_its_hooks() -> None:
     assert statuses == [204]
 
 
-@pytest.mark.parametrize("kind", [ValueError, OSError, requests.HTTPError])
+@pytest.mark.parametrize(
+    "kind", [ValueError, OSError, requests.HTTPError, requests.exceptions.InvalidURL, requests.exceptions.MissingSchema]
+)
 def test_a_hook_of_the_hosts_session_that_fails_leaves_the_outcome_unknown(kind: type[Exception]) -> None:
     def fail(*_arguments: Any, **_options: Any) -> None:
         raise kind("the hook broke")

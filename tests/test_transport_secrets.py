@@ -170,3 +170,7 @@ def test_the_password_of_a_proxy_is_not_shown(
         shown = fail_to_post("http://provider.invalid/", secret=Secret("other"))
     assert proxy.requests[0].headers["proxy-authorization"].startswith("Basic ")
     assert TOKEN not in shown + caplog.text
+
+
+def test_a_payload_that_can_not_be_written_shows_no_secret() -> None:
+    assert TOKEN not in fail_to_post("http://127.0.0.1:9/", json={"a": float("nan")})

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from wire_server import WireServer, forget_network_environment, hang_up, respond
+from wire_server import WireServer, forget_network_environment, hang_up, respond, stay_silent
 
 from connector_core import DeliveryUnknown, Limits, ProviderUnavailable, SendError, Transport
 
@@ -57,10 +57,10 @@ def socks_proxy(monkeypatch: pytest.MonkeyPatch, *, refuse: bool = False) -> Ite
         thread.join(10)
 
 
-def post(url: str) -> int:
+def post(url: str, read: float = 5) -> int:
     """Post to a name that only the proxy knows; to loopback, no proxy is used."""
     url = url.replace("127.0.0.1", "provider.example")
-    with closing(Transport(limits=Limits(connect=5, read=5, total=6, retries=0))) as transport:
+    with closing(Transport(limits=Limits(connect=5, read=read, total=6, retries=0))) as transport:
         return transport.request("POST", url, headers={}, json={}).status
 
 
@@ -90,3 +90,10 @@ def test_a_proxy_that_is_none_means_not_sent_and_is_named(monkeypatch: pytest.Mo
     with pytest.raises(ProviderUnavailable, match="HTTPS_PROXY") as caught:
         post("http://127.0.0.1:9/")
     assert not caught.value.retryable
+
+
+def test_a_silence_behind_a_socks_proxy_leaves_the_delivery_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    with WireServer(stay_silent) as server, socks_proxy(monkeypatch), pytest.raises(SendError) as caught:
+        post(server.url, read=0.3)
+    assert (type(caught.value), caught.value.outcome) == (DeliveryUnknown, "unknown")
+    assert len(server.requests) == 1

@@ -168,7 +168,7 @@ def send_message(  # noqa: PLR0913, PLR0917  one argument an option
     """Send one message; without type and payload, one to try the config."""
     if config_file is None and not in_sandbox:
         raise click.UsageError("Missing option '--config': name the config's file, or try --sandbox.")
-    if config_file is sys.stdin.buffer and payload in {"-", "@-"}:
+    if payload in {"-", "@-"} and config_file is not None and config_file is sys.stdin.buffer:
         raise click.UsageError("Only one of --config and --payload can be read from standard input.")
     with _discover() as host:
         connector = host[connector_id]

@@ -127,12 +127,12 @@ def parse_success(answer: Mapping[str, Any], status: int = 200) -> SendResult:
         InvalidResponse: it has no message id.
 
     """
-    message_id = answer.get("MessageID")
-    if not isinstance(message_id, str) or not message_id:
+    message_id = _words(answer.get("MessageID"))
+    if not message_id:
         raise _not_understood(status)
     said = _words(answer.get("Message")) or ""
     delivery: Literal["sent", "queued"] = "queued" if _DELAYED.search(said) else "sent"
-    recipients: dict[str, RecipientStatus] = dict.fromkeys(_split_recipients(answer.get("To")), delivery)
+    recipients: dict[str, RecipientStatus] = dict.fromkeys(_split_recipients(_words(answer.get("To"))), delivery)
     spelled = {address.lower(): address for address in recipients}
     for inactive in find_inactive_addresses(said):
         recipients[spelled.get(inactive.lower(), inactive)] = "rejected"
@@ -205,12 +205,12 @@ def _read_invalid_request(said: str) -> tuple[type[SendError], str, list[str]]:
     return RecipientRejected, "Postmark can't read the recipient: check the address.", named
 
 
-def _split_recipients(to: object) -> list[str]:
+def _split_recipients(to: str | None) -> list[str]:
     """Return the addresses of a comma-joined list of mailboxes."""
-    if not isinstance(to, str) or not to.strip() or len(to) > _MAX_READ:
+    if not to:
         return []
     if "," not in to and "<" not in to:
-        return [to.strip()]
+        return [to]
     from email.utils import getaddresses
 
     try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -214,3 +217,57 @@ def test_a_sender_with_a_sensible_name_is_taken(postmark: Connector, sender: str
 def test_an_issue_of_a_metadata_key_says_how_long_it_may_be(postmark: Connector) -> None:
     (issue,) = postmark.validate_config({**CONFIG, "metadata": {"k" * 21: "v"}})
     assert (issue.path, issue.message) == ("$.metadata." + "k" * 21, "A key of metadata has 1 to 20 characters.")
+
+
+@pytest.mark.parametrize(
+    "sender", ['"Acme" Support <a@b.example>', '"Acme \\"X\\"" <a@b.example>', "Acme GmbH & Co. <a@b.example>"]
+)
+def test_a_sender_with_a_quoted_part_is_taken(postmark: Connector, sender: str) -> None:
+    assert find_issues(postmark, fromEmail=sender) == []
+
+
+@pytest.mark.parametrize("host", ["[:::]", "[1.2.3.4]", "exa\u2100mple.com", "a..b", ".", "*", "a:99999"])
+def test_an_address_whose_host_can_not_be_one_is_an_issue(postmark: Connector, host: str) -> None:
+    assert find_issues(postmark, apiUrl=f"https://{host}") == [("$.apiUrl", "bad_format")]
+
+
+@pytest.mark.parametrize(
+    "host", ["[::1]:8443", "api.example.com", "API.Example.COM", "b\u00fccher.example", "postmark"]
+)
+def test_an_address_with_a_sensible_host_is_taken(postmark: Connector, host: str) -> None:
+    assert find_issues(postmark, apiUrl=f"https://{host}/proxy") == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"fromEmail": "x" + " " * 100_000},
+        {"fromEmail": '"' * 100_000},
+        {"fromEmail": "a." * 50_000},
+        {"templates": [{"usageType": "a" * 100_000 + "\t", "templateAlias": "a"}]},
+        {"templates": [{"usageType": " " * 100_000, "templateAlias": "a"}]},
+        {"apiUrl": "https://" + "a." * 50_000},
+    ],
+)
+def test_a_monstrous_value_is_judged_in_no_time(settings: dict[str, Any]) -> None:
+    code = (
+        "import json, sys\n"
+        "from connector_core import Host\n"
+        "sys.exit(not Host.discover()['postmark-mail'].validate_config(json.load(sys.stdin)))"
+    )
+    done = subprocess.run(  # noqa: S603  our own code, in a process that can be ended
+        [sys.executable, "-c", code],
+        input=json.dumps({**CONFIG, **settings}),
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == 0
+
+
+def test_a_token_that_is_used_as_a_key_is_not_shown_in_a_path(postmark: Connector) -> None:
+    token = "tok-5f2c9a"
+    config = {**CONFIG, "serverToken": token, "headers": {token.upper(): "a", token: "b"}, "metadata": {token: 5}}
+    issues = postmark.validate_config(config)
+    assert len(issues) == 2
+    assert not [issue for issue in issues if token in f"{issue.path} {issue.message}"]
