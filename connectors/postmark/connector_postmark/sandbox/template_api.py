@@ -109,7 +109,7 @@ class TemplateApi:
         return validate(bodies.parse_object(request.data), self._account)
 
     def _find(self, id_or_alias: str) -> Template:
-        # An alias starts with a letter, hence digits are an id. (postmark-php, issue 75: GET
+        # An alias starts with a letter, hence digits are an id. (Seen by users of the official PHP client: GET
         # /templates/validate finds the action and misses its data.)
         if id_or_alias.lower() == "validate":
             raise Refusal(1109, "No template data received.")
