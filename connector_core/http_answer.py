@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import requests
 
 _CHUNK = 65_536
+_REDIRECTS = range(300, 400)
 _LOCATION = "x-redirect-location"
 
 
@@ -48,7 +49,7 @@ def read_answer(answer: requests.Response, limit: int, deadline: float) -> Respo
     """
     headers = {name.lower(): value for name, value in answer.headers.items()}
     reply = ProviderReply(status=answer.status_code)
-    if _LOCATION in headers:
+    if answer.status_code in _REDIRECTS and _LOCATION in headers:
         return InvalidResponse(
             f"The provider answered with a redirect{_name_host(headers[_LOCATION])}, which is not followed because the "
             "credentials would go along: check the address in the config.",

@@ -259,7 +259,7 @@ def test_a_name_that_no_variable_can_have_is_a_missing_one(connector: Connector)
     assert found(connector.validate_config({"token": {"$env": "\ud800"}})) == [("$.token", "env_missing")]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no fork on this system")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 def test_a_pipe_that_nobody_writes_to_is_an_issue_and_no_wait(connector: Connector, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     config = {"token": {"$file": str(tmp_path / "pipe")}}

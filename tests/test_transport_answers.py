@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import tracemalloc
 import zlib
@@ -199,3 +200,9 @@ def test_cookies_are_not_kept() -> None:
             transport.request("POST", server.url, headers={}, json={})
         transport.close()
     assert [request.headers.get("cookie") for request in server.requests] == [None, None]
+
+
+def test_a_field_of_the_providers_own_is_taken_for_no_redirect() -> None:
+    own_field = ["X-Redirect-Location: https://other.example/"]
+    with WireServer(respond(200, b"{}", headers=own_field)) as server, contextlib.closing(Transport()) as transport:
+        assert transport.request("POST", server.url, headers={}).body == b"{}"
