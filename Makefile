@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?=
 GROUP ?= dev
 PACKAGES := connector_core connectors tests conftest.py
+CONNECTORS := $(patsubst %/pyproject.toml,%,$(wildcard connectors/*/pyproject.toml))
 
 .PHONY: demo test test-lowest check format bench clean
 
@@ -33,10 +34,10 @@ bench: $(VENV)/.installed
 clean:
 	rm -rf .venv .venv-lowest dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(VENV)/.installed: pyproject.toml connectors/postmark/pyproject.toml
+$(VENV)/.installed: pyproject.toml $(CONNECTORS:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 $(MAKECMDGOALS)" or 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[cli]' --editable 'connectors/postmark[sandbox]' --group $(GROUP) \
+	$(BIN)/python -m pip install --quiet --editable '.[new]' $(CONNECTORS:%=--editable '%[sandbox]') --group $(GROUP) \
 		$(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 	@touch $@

@@ -35,10 +35,13 @@ if TYPE_CHECKING:
     from connector_core.host import Host
     from connector_core.http_answer import Response
     from connector_core.jsonvalue import format_path
+    from connector_core.mailbox import Mailbox
     from connector_core.message import USAGE_TYPES, Message, RecipientStatus, SendResult, ascii_address
     from connector_core.metadata import ConnectorMetadata
     from connector_core.plugins import LoadFailure
-    from connector_core.sandbox import Sandbox, SandboxMessage
+    from connector_core.refusals import make_refusal
+    from connector_core.rendering import Content, clean_header, render_content, render_text
+    from connector_core.sandbox.protocol import Sandbox, SandboxMessage
     from connector_core.secrets import Secret
     from connector_core.templates import TemplateIndex, find_repeated_templates
     from connector_core.transport import Limits, Transport, parse_retry_after
@@ -54,6 +57,7 @@ __all__ = [
     "ConnectorError",
     "ConnectorMetadata",
     "ConnectorNotFound",
+    "Content",
     "DeliveryUnknown",
     "Host",
     "InvalidConfig",
@@ -62,6 +66,7 @@ __all__ = [
     "InvalidResponse",
     "Limits",
     "LoadFailure",
+    "Mailbox",
     "Message",
     "Outcome",
     "ProviderReply",
@@ -81,11 +86,15 @@ __all__ = [
     "Transport",
     "UsageLimitExceeded",
     "ascii_address",
+    "clean_header",
     "find_repeated_templates",
     "format_path",
     "hookimpl",
+    "make_refusal",
     "parse_config",
     "parse_retry_after",
+    "render_content",
+    "render_text",
 ]
 
 _HOMES = {
@@ -114,6 +123,7 @@ _HOMES = {
     "ConfiguredConnector": "connector",
     "Connector": "connector",
     "Host": "host",
+    "Mailbox": "mailbox",
     "USAGE_TYPES": "message",
     "Message": "message",
     "RecipientStatus": "message",
@@ -121,8 +131,13 @@ _HOMES = {
     "ascii_address": "message",
     "ConnectorMetadata": "metadata",
     "LoadFailure": "plugins",
-    "Sandbox": "sandbox",
-    "SandboxMessage": "sandbox",
+    "make_refusal": "refusals",
+    "Content": "rendering",
+    "clean_header": "rendering",
+    "render_content": "rendering",
+    "render_text": "rendering",
+    "Sandbox": "sandbox.protocol",
+    "SandboxMessage": "sandbox.protocol",
     "Secret": "secrets",
     "TemplateIndex": "templates",
     "find_repeated_templates": "templates",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from connector_core.metadata import ConnectorMetadata
     from connector_core.plugins import LoadedConnector
-    from connector_core.sandbox import Sandbox
+    from connector_core.sandbox.protocol import Sandbox
     from connector_core.transport import Transport
 
 _STEP = re.compile(r'\.([\w$-]+)|\["(?:[^"\\]|\\.)*"\]')

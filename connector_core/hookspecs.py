@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from connector_core.errors import ConfigIssue
     from connector_core.message import Message, SendResult
     from connector_core.metadata import ConnectorMetadata
-    from connector_core.sandbox import Sandbox
+    from connector_core.sandbox.protocol import Sandbox
     from connector_core.transport import Transport
 
 PROJECT = "connector_core"

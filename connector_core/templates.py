@@ -1,4 +1,4 @@
-"""The template list of a config: which entry serves a message."""
+"""The templates of a config: which entry serves a message."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ from connector_core.jsonvalue import format_path
 from connector_core.locales import candidate_locales, normalize_locale
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    Entry = Mapping[str, Any]
 
 GENERIC = "Generic"
 """The usage type whose entries serve every type that has none of its own."""
 
 
 class TemplateIndex:
-    """The entries of a template list by usage type and locale, for finding one in no time."""
+    """The templates of a config by usage type and locale, for finding one in no time.
 
-    def __init__(self, entries: Sequence[Mapping[str, Any]]) -> None:
-        self._entries = {_key(entry): entry for entry in entries}
+    Args:
+        templates: a list of entries with `usageType`, or an object whose keys are usage types and whose values are
+            an entry or a list of entries. Any entry may have a `locale`.
 
-    def find(self, usage_type: str, locale: object = None) -> Mapping[str, Any]:
+    """
+
+    def __init__(self, templates: Sequence[Entry] | Mapping[str, Any]) -> None:
+        self._entries = {_key(entry): entry for _, entry in list_template_entries(templates)}
+
+    def find(self, usage_type: str, locale: object = None) -> Entry:
         """Return the entry for a usage type and a reader's locale.
 
         By RFC 4647 lookup among the entries of the type (de-CH, de, the entry without locale), then the same among
@@ -43,31 +51,46 @@ class TemplateIndex:
         )
 
 
+def list_template_entries(templates: object) -> Iterator[tuple[tuple[str | int, ...], Entry]]:
+    """Yield each entry of a config's templates, with its `usageType`, after the path that leads to it.
+
+    What has none of the shapes that `TemplateIndex` takes is passed over.
+    """
+    if isinstance(templates, list | tuple):
+        for index, entry in enumerate(templates):
+            if isinstance(entry, dict):
+                yield (index,), entry
+    elif isinstance(templates, dict):
+        for usage_type, value in templates.items():
+            if isinstance(value, dict):
+                yield (usage_type,), {"usageType": usage_type, **value}
+            elif isinstance(value, list | tuple):
+                for path, entry in list_template_entries(value):
+                    yield (usage_type, *path), {"usageType": usage_type, **entry}
+
+
 def find_repeated_templates(config: Mapping[str, Any], key: str = "templates") -> list[ConfigIssue]:
     """Return an issue for each entry of `config[key]` that repeats the usage type and locale of an earlier one.
 
     A schema can't say this. Entries of the wrong shape are passed over: the schema tells of those.
     """
-    entries = config.get(key)
-    first_by_key: dict[tuple[Any, Any], int] = {}
+    first_by_key: dict[tuple[Any, Any], tuple[str | int, ...]] = {}
     issues = []
-    for index, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
-        if not isinstance(entry, dict) or not isinstance(entry.get("usageType"), str):
+    for path, entry in list_template_entries(config.get(key)):
+        if not isinstance(entry.get("usageType"), str) or not isinstance(entry.get("locale"), str | None):
             continue
-        if not isinstance(entry.get("locale"), str | None):
-            continue
-        first = first_by_key.setdefault(_key(entry), index)
-        if first != index:
+        first = first_by_key.setdefault(_key(entry), path)
+        if first != path:
             issues.append(
                 ConfigIssue(
-                    format_path((key, index)),
+                    format_path((key, *path)),
                     "repeated",
-                    f"This entry has the usage type and locale of {format_path((key, first))}: remove one of the two.",
+                    f"This entry has the usage type and locale of {format_path((key, *first))}: remove one of the two.",
                 )
             )
     return issues
 
 
-def _key(entry: Mapping[str, Any]) -> tuple[str, str | None]:
+def _key(entry: Entry) -> tuple[str, str | None]:
     locale = entry.get("locale")
     return entry["usageType"], None if locale is None else normalize_locale(locale)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,20 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = {"connector_core": ROOT, "connector_postmark": ROOT / "connectors" / "postmark"}
-SCHEMAS = ["config-dialect", "email", "message", "metadata"]
-DATA = {
-    "connector_core": ["py.typed", *(f"schemas/{name}.schema.json" for name in SCHEMAS)],
-    "connector_postmark": [
-        "py.typed",
-        "connector.json",
-        "config.schema.json",
-        "logo.svg",
-        "README.md",
-        "README.fr.md",
-        "sandbox/templates/outbox.html",
-    ],
+CONNECTORS = {
+    f"connector_{folder.parent.name.replace('-', '_')}": folder.parent
+    for folder in sorted(ROOT.glob("connectors/*/pyproject.toml"))
 }
+SOURCES = {"connector_core": ROOT, **CONNECTORS}
+CONNECTOR_FILES = {"py.typed", "connector.json", "config.schema.json", "logo.svg", "README.md", "README.fr.md"}
 PACKAGES = [*SOURCES]
 Archive = dict[str, bytes]
 
@@ -75,7 +68,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build an sdist and a wheel from it, and a wheel straight from the tree, of each distribution."""
     out = tmp_path_factory.mktemp("dist")
     jobs = [(source, out / kind, flag) for source in SOURCES.values() for kind, flag in KINDS.items()]
-    with ThreadPoolExecutor(len(jobs)) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(build, jobs))
     return out
 
@@ -91,13 +84,13 @@ def wheels(dist: Path) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def environments(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> list[Environment]:
     folder = tmp_path_factory.mktemp("environments")
-    core, postmark = (wheels[package] for package in PACKAGES)
+    core, *connectors = (wheels[package] for package in PACKAGES)
     extras = {"bare": "", "with-cli": "[cli]"}
     with ThreadPoolExecutor(2) as pool:
         return [
             *pool.map(
                 lambda name: Environment(
-                    folder / name, [f"connector-core{extras[name]} @ {core.as_uri()}", str(postmark)]
+                    folder / name, [f"connector-core{extras[name]} @ {core.as_uri()}", *map(str, connectors)]
                 ),
                 extras,
             )
@@ -129,9 +122,18 @@ def read_sdist(path: Path) -> Archive:
     return found
 
 
-def modules(package: str) -> set[str]:
-    source = SOURCES[package]
-    return {str(path.relative_to(source)) for path in (source / package).rglob("*.py")}
+def list_files(package: str) -> set[str]:
+    """Return the files of a package in the repository, following the link to the schemas."""
+    found = set()
+    for folder, _, names in os.walk(SOURCES[package] / package, followlinks=True):
+        if not folder.endswith("__pycache__"):
+            found |= {str((Path(folder) / name).relative_to(SOURCES[package])) for name in names}
+    return found
+
+
+@pytest.mark.parametrize("package", CONNECTORS)
+def test_a_connector_has_metadata_schema_logo_and_guides_in_its_package(package: str) -> None:
+    assert {f"{package}/{name}" for name in CONNECTOR_FILES} <= list_files(package)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -142,14 +144,14 @@ def test_a_wheel_holds_the_package_its_data_and_the_licence_and_nothing_else(
     info = next(name.partition("/")[0] for name in archive if ".dist-info/" in name)
     assert archive[f"{info}/licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
     rest = {name for name in archive if not name.startswith(f"{info}/")}
-    assert rest == modules(package) | {f"{package}/{name}" for name in DATA[package]}
+    assert rest == list_files(package)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_data_in_a_wheel_is_that_of_the_repository(wheels: dict[str, Path], package: str) -> None:
     archive = read_wheel(wheels[package])
-    for name in DATA[package]:
-        assert archive[f"{package}/{name}"] == (SOURCES[package] / package / name).read_bytes()
+    for name in list_files(package):
+        assert archive[name] == (SOURCES[package] / name).read_bytes()
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -163,8 +165,7 @@ def test_a_wheel_from_the_sdist_is_the_wheel_from_the_tree(dist: Path, wheels: d
 @pytest.mark.parametrize("package", PACKAGES)
 def test_an_sdist_holds_what_a_build_needs_and_nothing_of_the_others(dist: Path, package: str) -> None:
     archive = read_sdist(next((dist / "both").glob(f"{package}-*.tar.gz")))
-    wanted = {f"{package}/{name}" for name in DATA[package]} | modules(package)
-    wanted |= {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "PKG-INFO"}
+    wanted = list_files(package) | {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "PKG-INFO"}
     assert wanted <= set(archive)
     strays = {name for name in set(archive) - wanted if not name.startswith(("schemas/", "README", ".gitignore"))}
     assert strays == set()
@@ -177,23 +178,24 @@ def test_nothing_that_is_published_names_a_folder_of_this_machine(dist: Path) ->
 
 
 def test_the_metadata_names_licence_python_and_extras(wheels: dict[str, Path]) -> None:
-    core, postmark = (
+    core, *connectors = (
         next(content.decode() for name, content in read_wheel(wheels[package]).items() if name.endswith("/METADATA"))
         for package in PACKAGES
     )
-    for text in (core, postmark):
+    for text in (core, *connectors):
         assert "License-Expression: MIT\n" in text
         assert "Requires-Python: >=3.11\n" in text
-    assert "Provides-Extra: cli\n" in core
-    assert "Provides-Extra: sandbox\n" in postmark
-    assert "Requires-Dist: connector-core" in postmark
+    assert re.findall(r"Provides-Extra: (\w+)\n", core) == ["cli", "new", "sandbox", "testing"]
+    for text in connectors:
+        assert "Provides-Extra: sandbox\n" in text
+        assert "Requires-Dist: connector-core>=0.1\n" in text
 
 
-def test_the_command_line_lists_the_installed_connector(with_cli: Environment) -> None:
+def test_the_command_line_lists_every_installed_connector(with_cli: Environment) -> None:
     listed = json.loads(with_cli.connectors("list", "--json").stdout)
     assert listed["failures"] == []
-    (connector,) = listed["connectors"]
-    assert (connector["id"], connector["distribution"]) == ("postmark-mail", "connector-postmark")
+    distributions = {connector["distribution"] for connector in listed["connectors"]}
+    assert distributions == {package.replace("_", "-") for package in CONNECTORS}
 
 
 @pytest.mark.parametrize("locale", ["en", "fr"])

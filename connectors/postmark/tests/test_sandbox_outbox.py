@@ -10,7 +10,8 @@ import markupsafe
 import pytest
 import requests
 from connector_postmark.sandbox import PostmarkSandbox
-from connector_postmark.sandbox.outbox import Delivery, Outbox
+
+from connector_core.sandbox.outbox import Delivery, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import uuid
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from connector_core.sandbox import HttpSandbox
 from connector_postmark.sandbox.account import Account, AccountState, MessageStream, StreamType, Template, TemplateType
-from connector_postmark.sandbox.outbox import Outbox
 from connector_postmark.sandbox.starter_templates import starter_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from types import TracebackType
 
-    from connector_core import SandboxMessage
-    from connector_postmark.sandbox.server import Server
+    from flask import Flask
 
 __all__ = [
     "Account",
@@ -33,7 +30,13 @@ SENDER = "sandbox@example.com"
 INACTIVE_RECIPIENT = "hardbounce@bounce-testing.postmarkapp.com"
 
 
-class PostmarkSandbox:
+_EXAMPLE = """curl {url}/email/withTemplate \\
+  -H "X-Postmark-Server-Token: $SERVER_TOKEN" -H "Content-Type: application/json" \\
+  -d '{"From": "sandbox@example.com", "To": "you@example.com",
+       "TemplateAlias": "logto-sign-in", "TemplateModel": {"code": "123456"}}'"""
+
+
+class PostmarkSandbox(HttpSandbox):
     """Serve Postmark's API on loopback while a `with` block runs.
 
     The attribute `account` holds what the server knows; it can be changed while the sandbox runs.
@@ -55,6 +58,9 @@ class PostmarkSandbox:
 
     """
 
+    distribution = "connector-postmark"
+    needs = ("cheroot", "flask", "mstache")
+
     def __init__(  # noqa: PLR0913 - keywords with defaults, each a setting of the account
         self,
         config: Mapping[str, Any] | None = None,
@@ -68,10 +74,7 @@ class PostmarkSandbox:
         archived_streams: Iterable[str] = (),
         keep_messages: int = 1000,
     ) -> None:
-        _require_extra()
-        self._port = port
-        self._server: Server | None = None
-        self._outbox = Outbox(keep=keep_messages)
+        super().__init__("Postmark", "postmark-mail", port=port, keep_messages=keep_messages, example=_EXAMPLE)
         self.account = Account()
         self.account.state = AccountState(account_state)
         self.account.senders = None if senders is None else set(senders)
@@ -82,59 +85,16 @@ class PostmarkSandbox:
         _add_streams(self.account, archived_streams)
         self._config = _adopt(config, self.account)
 
-    def __repr__(self) -> str:
-        where = self.url if self._server else "not running"
-        return f"<PostmarkSandbox {where}, {len(self.messages)} messages>"
+    def add_routes(self, app: Flask) -> None:
+        """Add Postmark's API."""
+        from connector_postmark.sandbox.api import add_api
 
-    def __enter__(self) -> Self:
-        if self._server is not None:
-            raise RuntimeError("This sandbox is running already.")
-        from connector_postmark.sandbox.api import create_app
-        from connector_postmark.sandbox.server import Server
-
-        server = Server(create_app(self.account, self._outbox), self._port)
-        server.start()
-        self._server = server
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            server.stop()
-
-    @property
-    def url(self) -> str:
-        """Return the address of the API, which is also that of the page with the outbox."""
-        if self._server is None:
-            raise RuntimeError("The sandbox has an address only while its `with` block runs.")
-        return f"http://127.0.0.1:{self._server.port}"
+        add_api(app, self.account, self.outbox)
 
     @property
     def config(self) -> dict[str, Any]:
         """Return a new config that works against this sandbox."""
         return {**_copied(self._config), "apiUrl": self.url}
-
-    @property
-    def messages(self) -> list[SandboxMessage]:
-        """Return the accepted messages, oldest first."""
-        return [delivery.message for delivery in self._outbox.all()]
-
-    def clear(self) -> None:
-        """Forget the messages."""
-        self._outbox.clear()
-
-
-def _require_extra() -> None:
-    for name in ("cheroot", "flask", "mstache"):
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f'The Postmark sandbox needs {name}. Install it with: pip install "connector-postmark[sandbox]"',
-                name=error.name,
-            ) from error
 
 
 def _standard_templates() -> list[dict[str, Any]]:

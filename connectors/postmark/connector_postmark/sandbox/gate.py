@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from flask import g, request
-from werkzeug.exceptions import Forbidden, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector_postmark.sandbox.account import TEST_TOKEN
 from connector_postmark.sandbox.refusals import Refusal, missing_token, unknown_token
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 # Postmark developer docs, Email API and Templates API: 10 MB a message, 50 MB a batch.
 MAX_BODY, MAX_BATCH_BODY = 10_000_000, 50_000_000
 
-_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _TOKEN_HEADER = "X-Postmark-Server-Token"  # noqa: S105 - the header's name
 
 
@@ -29,7 +27,6 @@ class Gate:
 
     def check(self) -> None:
         """Let the request pass, or refuse it."""
-        _check_browser()
         if request.path == "/" or request.path.startswith("/sandbox/"):
             return
         if request.url_rule is None:
@@ -45,28 +42,6 @@ class Gate:
         if not self._account.knows_token(token):
             raise unknown_token()
         g.token, g.deliver = token, token.upper() != TEST_TOKEN
-
-
-def _check_browser() -> None:
-    """Refuse what another web page may be behind.
-
-    A page that rebinds its own name to 127.0.0.1 still sends that name as Host, and one that posts across
-    origins can't hide its Origin.
-    """
-    if _host_name(request.host) not in _LOOPBACK_NAMES:
-        raise Forbidden("The sandbox answers to 127.0.0.1 and localhost only.")
-    origin = request.headers.get("Origin")
-    if origin is not None and origin != f"http://{request.host}":
-        raise Forbidden("The sandbox takes no requests from other origins.")
-    if request.path.startswith("/sandbox/") and request.headers.get("Sec-Fetch-Site") == "cross-site":
-        raise Forbidden("The sandbox takes no requests from other sites.")
-
-
-def _host_name(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
 
 
 def _check_headers() -> None:

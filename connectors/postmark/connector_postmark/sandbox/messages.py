@@ -10,18 +10,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from connector_core import SandboxMessage
+from connector_core.sandbox.outbox import Delivery
 from connector_postmark.sandbox import bodies
 from connector_postmark.sandbox.account import Template, TemplateType
 from connector_postmark.sandbox.checks import ENVELOPE_FIELDS, Envelope, check_account, check_envelope
-from connector_postmark.sandbox.outbox import Delivery
 from connector_postmark.sandbox.refusals import Refusal, inactive_recipients, template_not_found
 from connector_postmark.sandbox.rendering import ParsedTemplate, RenderingFailed, parse, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from connector_core.sandbox.outbox import Outbox
     from connector_postmark.sandbox.account import Account
-    from connector_postmark.sandbox.outbox import Outbox
 
 MAX_MODEL_BYTES = 5_000_000
 
@@ -163,11 +163,13 @@ def _delivery(
         ),
         submitted_at=datetime.fromtimestamp(receipt.nanoseconds / 1e9, UTC),
         sender=fields["From"],
-        cc=envelope.active(envelope.cc),
-        bcc=envelope.active(envelope.bcc),
-        template=content.template,
-        stream=envelope.stream,
-        attachments=tuple(each["Name"] for each in fields.get("Attachments", [])),
+        details={
+            "cc": envelope.active(envelope.cc),
+            "bcc": envelope.active(envelope.bcc),
+            "template": content.template,
+            "stream": envelope.stream,
+            "attachments": [each["Name"] for each in fields.get("Attachments", [])],
+        },
         size=receipt.size + len(content.html) + len(content.text),
     )
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 # Below these, somebody else chose the name: an alias, an id of a stream.
 _NAMED = frozenset({"templates", "message-streams"})
-
-
-class Route(NamedTuple):
-    """A view, which returns what is answered as JSON, and where it is."""
-
-    method: str
-    path: str
-    view: Callable[..., Any]
 
 
 class FoldedPaths:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import request
 
+from connector_core.sandbox.page import Route
 from connector_postmark.sandbox import bodies
 from connector_postmark.sandbox.gate import MAX_BODY, is_to_be_delivered
 from connector_postmark.sandbox.refusals import Refusal
-from connector_postmark.sandbox.routing import Route
 
 if TYPE_CHECKING:
     from connector_postmark.sandbox.messages import Mailer

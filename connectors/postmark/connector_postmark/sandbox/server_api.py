@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import request
 
+from connector_core.sandbox.page import Route
 from connector_postmark.sandbox.account import SERVER_ID, MessageStream, StreamType
 from connector_postmark.sandbox.gate import presented_token
 from connector_postmark.sandbox.refusals import Refusal
-from connector_postmark.sandbox.routing import Route
 
 if TYPE_CHECKING:
     from connector_postmark.sandbox.account import Account

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 from werkzeug.exceptions import MethodNotAllowed
 
+from connector_core.sandbox.page import Route
 from connector_postmark.sandbox import bodies
 from connector_postmark.sandbox.account import SERVER_ID, Template, TemplateType
 from connector_postmark.sandbox.refusals import Refusal, template_not_found
 from connector_postmark.sandbox.rendering import parse
-from connector_postmark.sandbox.routing import Route
 from connector_postmark.sandbox.template_validation import validate
 
 if TYPE_CHECKING:

@@ -1,31 +1,42 @@
-"""The messages that the sandbox accepted."""
+"""The messages that a sandbox accepted."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from connector_core import SandboxMessage
+    from connector_core.sandbox.protocol import SandboxMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """An accepted message with what its envelope and Postmark's activity page would tell."""
+    """An accepted message with what its envelope and the provider's own activity page would tell.
+
+    `details` holds further facts by name, such as the template, for the page and for programs; `size` in bytes is what
+    the outbox accounts for the message.
+    """
 
     message: SandboxMessage
     submitted_at: datetime
     sender: str
-    cc: tuple[str, ...] = ()
-    bcc: tuple[str, ...] = ()
-    template: str | None = None
-    stream: str = "outbound"
-    attachments: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
     size: int = 0
+
+    @property
+    def shown_details(self) -> dict[str, str]:
+        """Return the details that say something, as the page shows them."""
+        texts = {
+            name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            for name, value in self.details.items()
+            if value is not None
+        }
+        return {name.capitalize(): text for name, text in texts.items() if text}
 
     def as_json(self) -> dict[str, Any]:
         """Return the message as /sandbox/messages shows it."""
@@ -35,14 +46,10 @@ class Delivery:
             "submittedAt": self.submitted_at.isoformat(),
             "from": self.sender,
             "to": list(message.to),
-            "cc": list(self.cc),
-            "bcc": list(self.bcc),
+            **self.details,
             "subject": message.subject,
             "text": message.text,
             "html": message.html,
-            "template": self.template,
-            "stream": self.stream,
-            "attachments": list(self.attachments),
             "payload": message.payload,
             "request": message.request,
         }

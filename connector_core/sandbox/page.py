@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Response, abort, redirect, render_template, request
 
-from connector_postmark.sandbox.routing import Route
-
 if TYPE_CHECKING:
-    from connector_postmark.sandbox.outbox import Outbox
+    from collections.abc import Callable
+
+    from connector_core.sandbox.outbox import Outbox
 
 PAGE_SIZE = 25
 # The frames hold the mails, whose own styles may show and nothing else: no script, no picture from afar.
@@ -20,11 +20,28 @@ _POLICY = (
 )
 
 
-class OutboxPage:
-    """Show what was accepted."""
+class Route(NamedTuple):
+    """A view, which returns what is answered as JSON or a whole answer, and where it is."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    method: str
+    path: str
+    view: Callable[..., Any]
+
+
+class OutboxPage:
+    """Show what was accepted.
+
+    Args:
+        outbox: what was accepted.
+        provider: the name of the provider that the sandbox stands in for.
+        connector_id: the id of its connector.
+        example: a request that works, for the empty page; `{url}` stands for the sandbox's address.
+
+    """
+
+    def __init__(self, outbox: Outbox, provider: str, connector_id: str, example: str) -> None:
         self._outbox = outbox
+        self._texts = {"provider": provider, "connector_id": connector_id, "example": example}
 
     def routes(self) -> list[Route]:
         """Return the page and its JSON siblings."""
@@ -48,8 +65,8 @@ class OutboxPage:
             total=len(newest_first),
             number=number,
             pages=pages,
-            url=request.host_url.rstrip("/"),
             as_json=_indented,
+            **{name: text.replace("{url}", request.host_url.rstrip("/")) for name, text in self._texts.items()},
         )
         # JSON may hold one half of a surrogate pair, which UTF-8 has no bytes for.
         page = html.encode("utf-8", "replace")

@@ -1,6 +1,6 @@
-"""The HTTP server of the sandbox: cheroot on loopback, in a thread.
+"""The HTTP server of a sandbox: cheroot on loopback, in a thread.
 
-Clients of Postmark's API meet connections that stay open, so theirs are the cases worth testing against; the servers
+Clients of a provider's API meet connections that stay open, so theirs are the cases worth testing against; the servers
 of Werkzeug and wsgiref close the connection after each answer.
 """
 
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from cheroot import wsgi
 from cheroot.errors import MaxSizeExceeded
 
-from connector_core import ConnectorError
+from connector_core.errors import ConnectorError
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 LOOPBACK = "127.0.0.1"
-# A batch has up to 50 MB. What is larger is read as well, up to this, so that its client gets to read the refusal.
+# Far more than any provider takes, so that the client of a body that is too large gets to read the refusal.
 LARGEST_BODY = 100_000_000
 _BLOCK = 1_000_000
 _IDLE_SECONDS = 120
@@ -38,11 +38,11 @@ class Server(wsgi.Server):
     keep_alive_conn_limit = 10_000
     max_request_body_size = LARGEST_BODY
 
-    def __init__(self, application: WSGIApplication, port: int) -> None:
+    def __init__(self, application: WSGIApplication, port: int, name: str) -> None:
         super().__init__(
             (LOOPBACK, port),
             application,
-            server_name="PostmarkSandbox",
+            server_name="Sandbox",
             request_queue_size=128,
             timeout=_IDLE_SECONDS,
             shutdown_timeout=_GRACE_SECONDS,
@@ -52,7 +52,7 @@ class Server(wsgi.Server):
         getattr(logging, "statistics", {}).pop(f"Cheroot HTTPServer {id(self)}", None)
         self._prepared: Future[None] = Future()
         # The threads that a daemon starts are daemons, too: a program whose `with` block never ended can end.
-        self._thread = threading.Thread(target=self._run, name="postmark-sandbox", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
     def port(self) -> int:

@@ -1,0 +1,90 @@
+"""Refusals: from a provider's HTTP answer that is no success to the error that a host gets."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from connector_core.errors import (
+    AuthorizationFailed,
+    DeliveryUnknown,
+    InvalidMessage,
+    InvalidResponse,
+    ProviderReply,
+    ProviderUnavailable,
+    RateLimitExceeded,
+    SendError,
+)
+from connector_core.transport import parse_retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from connector_core.http_answer import Response
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_MAX_QUOTED = 500
+
+_ERROR_OF_STATUS: dict[int, type[SendError]] = {
+    400: InvalidMessage,
+    401: AuthorizationFailed,
+    403: AuthorizationFailed,
+    408: DeliveryUnknown,
+    413: InvalidMessage,
+    415: InvalidMessage,
+    422: InvalidMessage,
+    429: RateLimitExceeded,
+    503: ProviderUnavailable,
+}
+_ADVICE: dict[type[SendError], str] = {
+    AuthorizationFailed: "refuses the credentials: check them in the config",
+    DeliveryUnknown: "failed while it had the message, so nobody knows whether it was sent: look there before you send "
+    "it again",
+    InvalidMessage: "refuses the message: mend what it names, then send again",
+    InvalidResponse: "answered something that can't be understood: check the address in the config, and there whether "
+    "the message was sent",
+    ProviderUnavailable: "is not available, so nothing was sent: send again later",
+    RateLimitExceeded: "asks to slow down: send again later",
+    SendError: "refuses to send: act on what it says, or ask its support",
+}
+
+
+def make_refusal(  # noqa: PLR0913  each of them is a fact about one refusal
+    answer: Response,
+    provider: str,
+    *,
+    said: str | None = None,
+    code: int | str | None = None,
+    kind: type[SendError] | None = None,
+    advice: str | None = None,
+    recipients: Sequence[str] = (),
+) -> SendError:
+    """Return the error for an answer that is no success.
+
+    Args:
+        answer: the provider's answer.
+        provider: the provider's name, for the sentence.
+        said: what the provider said in its own words; it is quoted, shortened to 500 characters.
+        code: the provider's own code.
+        kind: the class of the error; without it the HTTP status decides (RFC 9110, section 15): 401 and 403 are
+            about the credentials, 400, 413, 415 and 422 about the message, 429 and 503 say that nothing was taken,
+            408 and every other 5xx leave the outcome unknown, and what is below 400 can't be understood.
+        advice: what to do, a whole sentence without its full stop, in place of the usual one.
+        recipients: the addresses that the refusal is about.
+
+    """
+    quote = _CONTROL.sub(" ", said or "").strip()[:_MAX_QUOTED]
+    kind = kind or _find_kind(answer.status)
+    sentence = advice or f"{provider} {_ADVICE.get(kind, _ADVICE[SendError])}"
+    return kind(
+        f"{sentence}. ({provider} said: {quote or f'HTTP {answer.status}'})",
+        provider=ProviderReply(code=code, message=quote or None, status=answer.status),
+        retry_after=parse_retry_after(answer.headers),
+        recipients=recipients,
+    )
+
+
+def _find_kind(status: int) -> type[SendError]:
+    if status < 400:  # noqa: PLR2004  no refusal at all
+        return InvalidResponse
+    return _ERROR_OF_STATUS.get(status, DeliveryUnknown if status >= 500 else SendError)  # noqa: PLR2004  its failure
