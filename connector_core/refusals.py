@@ -64,7 +64,7 @@ def make_refusal(  # noqa: PLR0913  each of them is a fact about one refusal
     Args:
         answer: the provider's answer.
         provider: the provider's name, for the sentence.
-        said: what the provider said in its own words; it is quoted, shortened to 500 characters.
+        said: what the provider said in its own words; it is quoted, of a longer one the words within 500 characters.
         code: the provider's own code.
         kind: the class of the error; without it the HTTP status decides (RFC 9110, section 15): 401 and 403 are
             about the credentials, 400, 413, 415 and 422 about the message, 429 and 503 say that nothing was taken,
@@ -73,7 +73,7 @@ def make_refusal(  # noqa: PLR0913  each of them is a fact about one refusal
         recipients: the addresses that the refusal is about.
 
     """
-    quote = _CONTROL.sub(" ", said or "").strip()[:_MAX_QUOTED]
+    quote = _shorten(_CONTROL.sub(" ", said or "").strip())
     kind = kind or _find_kind(answer.status)
     sentence = advice or f"{provider} {_ADVICE.get(kind, _ADVICE[SendError])}"
     return kind(
@@ -82,6 +82,11 @@ def make_refusal(  # noqa: PLR0913  each of them is a fact about one refusal
         retry_after=parse_retry_after(answer.headers),
         recipients=recipients,
     )
+
+
+def _shorten(text: str) -> str:
+    """Return a text cut between two words: a secret that the provider repeats is there whole, to be struck, or not."""
+    return text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED].rpartition(" ")[0]
 
 
 def _find_kind(status: int) -> type[SendError]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _PLACEHOLDER = re.compile(r"{{\s*([\w.]+)\s*}}")
-_LINE_BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]*[\x00-\x1f\x7f-\x9f\u2028\u2029]+[\s\x00-\x1f]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 _HIDDEN = frozenset({"head", "script", "style", "template", "title"})
@@ -68,7 +68,8 @@ def render_text(template: str, variables: Mapping[str, Any]) -> str:
 
 def clean_header(value: str) -> str:
     """Return a text as one line: a run of line breaks and other control characters becomes one space."""
-    return _SURROGATES.sub("\ufffd", _LINE_BREAKS.sub(" ", value)).strip()
+    lines = (line.strip() for line in _CONTROL.split(_SURROGATES.sub("\ufffd", value)))
+    return " ".join(line for line in lines if line)
 
 
 def derive_text(html: str) -> str:

@@ -186,7 +186,9 @@ class Transport:
         if isinstance(body, Mapping):
             body = {name: value.reveal() if isinstance(value, Secret) else value for name, value in body.items()}
         if session is self._hosts_session:
-            return session.prepare_request(requests.Request(method, url, headers=fields, data=body))
+            # Without `auth`, requests would put what a .netrc has for this host in the place of the connector's header.
+            auth = _leave_as_it_is if session.auth is None or "authorization" in given else session.auth
+            return session.prepare_request(requests.Request(method, url, headers=fields, data=body, auth=auth))
         request = requests.PreparedRequest()
         request.prepare(method=method, url=url, headers=fields, data=body)
         return request
@@ -216,6 +218,10 @@ def parse_retry_after(headers: Mapping[str, str]) -> float | None:
         return float(Retry().parse_retry_after(value))
     except (InvalidHeader, ValueError, OverflowError):
         return None
+
+
+def _leave_as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _write_json(value: Any) -> bytes:

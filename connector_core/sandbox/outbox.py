@@ -80,7 +80,7 @@ class Outbox:
 
     def find(self, message_id: str) -> Delivery | None:
         """Return the message of this id, or None."""
-        return next((each for each in self.all() if each.message.id == message_id.lower()), None)
+        return next((each for each in self.all() if each.message.id.lower() == message_id.lower()), None)
 
     def clear(self) -> None:
         """Forget every message."""

@@ -233,7 +233,8 @@ def _words(value: object) -> str | None:
 
 
 def _shortened(said: str | None) -> str | None:
-    return said if said is None else said[:_MAX_QUOTED]
+    # Cut between two words: a token that Postmark repeats is there whole, to be struck by the core, or not at all.
+    return said if said is None or len(said) <= _MAX_QUOTED else said[:_MAX_QUOTED].rpartition(" ")[0]
 
 
 def _sentence(advice: str, said: str | None) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from connector_core import SandboxMessage
+from connector_core import SandboxMessage, clean_header
 from connector_core.sandbox.outbox import Delivery
 from connector_postmark.sandbox import bodies
 from connector_postmark.sandbox.account import Template, TemplateType
@@ -98,7 +98,7 @@ class Mailer:
         html, text = with_layout(template, self._account)
         try:
             return Content(
-                subject=render(parse(template.subject), model, escape=False),
+                subject=clean_header(render(parse(template.subject), model, escape=False)),
                 html=render(html, model, escape=True),
                 text=render(text, model, escape=False),
                 template=template.alias or str(template.id),

@@ -1,0 +1,22 @@
+"""The conformance kit: a pytest class that checks a connector against the contract (extra `testing`).
+
+A connector's own test file subclasses `HttpConnectorTests`, or `ConnectorTests` where the provider isn't called over
+HTTP, and names the connector, a valid config and a message. Every check is a test of its own, whose docstring says
+what it guards and how to mend what it finds.
+"""
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "connector_core.testing.contract_checks",
+    "connector_core.testing.config_checks",
+    "connector_core.testing.guide_checks",
+    "connector_core.testing.sending_checks",
+    "connector_core.testing.injection_checks",
+    "connector_core.testing.wire_checks",
+)
+
+from connector_core.testing.conformance import ConnectorTests, HttpConnectorTests  # noqa: E402  see above
+from connector_core.testing.wire_checks import Refusal  # noqa: E402
+
+__all__ = ["ConnectorTests", "HttpConnectorTests", "Refusal"]

@@ -1,0 +1,39 @@
+"""The classes that a connector's test file subclasses."""
+
+from __future__ import annotations
+
+from connector_core.testing.config_checks import ConfigChecks
+from connector_core.testing.contract_checks import ContractChecks
+from connector_core.testing.guide_checks import GuideChecks
+from connector_core.testing.injection_checks import InjectionChecks
+from connector_core.testing.sending_checks import SendingChecks
+from connector_core.testing.wire_checks import WireChecks
+
+
+class ConnectorTests(ContractChecks, ConfigChecks, GuideChecks, SendingChecks, InjectionChecks):
+    """The checks that hold for every connector.
+
+    A subclass names:
+
+        connector_id: the id of the connector, which must be installed.
+        config: a valid config with every secret and, where the config has templates, an entry for each of the four
+            required usage types, all different. Secrets are made up and have at least 12 characters.
+        message: a message whose payload has a `code`.
+        languages: the languages of the guide and the description; English and French where nothing else is said.
+        has_secrets: False for a connector whose config has none.
+        public_settings: the paths of settings that sound like secrets and are none, such as `$.keyName`.
+        entry_point_group: the group to discover the connector in.
+
+    The sandbox is the connector's own, made by its hook `create_sandbox` with the config.
+    """
+
+
+class HttpConnectorTests(ConnectorTests, WireChecks):
+    """The checks for a connector that calls its provider over HTTP; faults of the wire are put before its sandbox.
+
+    A subclass names besides:
+
+        refusals: the refusals that the provider documents, as `Refusal`; at least one.
+        accepts_empty_answer: True where a successful status alone confirms a message.
+
+    """

@@ -1,0 +1,84 @@
+"""The setting of a config that holds its templates, whatever a connector calls it."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from connector_core.templates import GENERIC, list_template_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+REQUIRED_TYPES = ("Register", "SignIn", "ForgotPassword", GENERIC)
+PLACEHOLDER = re.compile(r"{{\s*([\w.]+)\s*}}")
+_SHORTEST_FRAGMENT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSetting:
+    """A list of entries with `usageType`, or an object by usage type (see `TemplateIndex`)."""
+
+    key: str
+
+    def entries(self, config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """Return the entry of each usage type for readers of any language."""
+        found = (entry for _, entry in list_template_entries(config[self.key]))
+        return {entry["usageType"]: entry for entry in found if "locale" not in entry}
+
+    def without_type(self, config: dict[str, Any], usage_type: str) -> dict[str, Any]:
+        """Return a config without the entries of a usage type."""
+        setting = config[self.key]
+        less: Any = (
+            {name: value for name, value in setting.items() if name != usage_type}
+            if isinstance(setting, dict)
+            else [entry for entry in setting if entry["usageType"] != usage_type]
+        )
+        return {**config, self.key: less}
+
+    def with_entry(self, config: dict[str, Any], usage_type: str, locale: str | None, like: str) -> dict[str, Any]:
+        """Return a config with one more entry for a usage type, of the content of another type's."""
+        setting = copy.deepcopy(config[self.key])
+        entry = {name: value for name, value in self.entries(config)[like].items() if name != "locale"}
+        if locale is not None:
+            entry["locale"] = locale
+        if isinstance(setting, dict):
+            del entry["usageType"]
+            there = setting[usage_type]
+            setting[usage_type] = [*(there if isinstance(there, list) else [there]), entry]
+        else:
+            setting.append({**entry, "usageType": usage_type})
+        return {**config, self.key: setting}
+
+    def fragments(self, config: Mapping[str, Any]) -> dict[str, set[str]]:
+        """Return for each usage type the pieces of text that stand in its entry alone, placeholders left out."""
+        pieces = {usage_type: set(_pieces(entry)) for usage_type, entry in self.entries(config).items()}
+        return {
+            usage_type: own - set().union(*(other for name, other in pieces.items() if name != usage_type))
+            for usage_type, own in pieces.items()
+        }
+
+
+def find_template_setting(config: Mapping[str, Any]) -> TemplateSetting | None:
+    """Return the setting that holds the templates, or None where a config has none."""
+    for key, value in config.items():
+        types = {entry.get("usageType") for _, entry in list_template_entries(value)}
+        if types.issuperset(REQUIRED_TYPES):
+            return TemplateSetting(key)
+    return None
+
+
+def _pieces(value: Any, name: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if key not in {"usageType", "locale"}:
+                yield from _pieces(member, key)
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from _pieces(member, name)
+    elif isinstance(value, str):
+        for piece in PLACEHOLDER.sub("\n", value).splitlines():
+            if len(piece.strip()) >= _SHORTEST_FRAGMENT:
+                yield piece.strip()
