@@ -79,7 +79,7 @@ def _explain(error: ValidationError, root: Place, base: Path) -> Iterator[Config
             yield _issue((*path, key), "required", own_sentence or f"{_name(root, (*path, key))} is missing.")
     elif keyword in {"oneOf", "anyOf"} and own_sentence is None and error.context:
         yield from _explain_nearest_branch(error, root, path)
-    elif instance == "" and keyword in {"minLength", "pattern", "enum", "const"}:
+    elif instance == "" and keyword in {"minLength", "pattern", "format", "enum", "const"}:
         yield _issue(path, "empty", f"{_name(root, path)} is empty.")
     else:
         code, make_sentence = _SENTENCES.get(keyword, ("invalid", lambda name, _value: f"{name} is not valid."))
@@ -157,6 +157,7 @@ _SENTENCES: dict[str, tuple[str, Callable[[str, Any], str]]] = {
     "minLength": ("too_short", lambda name, value: f"{name} must have at least {value} characters."),
     "maxLength": ("too_long", lambda name, value: f"{name} must have at most {value} characters."),
     "pattern": ("bad_format", lambda name, _value: f"{name} is not in the expected form."),
+    "format": ("bad_format", lambda name, _value: f"{name} is not an address that can be called."),
     "minimum": ("too_small", lambda name, value: f"{name} must be at least {value}."),
     "exclusiveMinimum": ("too_small", lambda name, value: f"{name} must be more than {value}."),
     "maximum": ("too_large", lambda name, value: f"{name} must be at most {value}."),

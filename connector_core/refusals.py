@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from connector_core.errors import (
+    AccountRestricted,
     AuthorizationFailed,
     DeliveryUnknown,
     InvalidMessage,
@@ -13,7 +14,11 @@ from connector_core.errors import (
     ProviderReply,
     ProviderUnavailable,
     RateLimitExceeded,
+    RecipientRejected,
+    SenderRejected,
     SendError,
+    TemplateNotFound,
+    UsageLimitExceeded,
 )
 from connector_core.transport import parse_retry_after
 
@@ -37,6 +42,7 @@ _ERROR_OF_STATUS: dict[int, type[SendError]] = {
     503: ProviderUnavailable,
 }
 _ADVICE: dict[type[SendError], str] = {
+    AccountRestricted: "does not let the account send: ask its support why",
     AuthorizationFailed: "refuses the credentials: check them in the config",
     DeliveryUnknown: "failed while it had the message, so nobody knows whether it was sent: look there before you send "
     "it again",
@@ -45,7 +51,11 @@ _ADVICE: dict[type[SendError], str] = {
     "the message was sent",
     ProviderUnavailable: "is not available, so nothing was sent: send again later",
     RateLimitExceeded: "asks to slow down: send again later",
+    RecipientRejected: "does not deliver to this recipient: ask the person for another address",
+    SenderRejected: "does not accept the sender: confirm it there, or mend it in the config",
     SendError: "refuses to send: act on what it says, or ask its support",
+    TemplateNotFound: "does not know the template: compare the config with the templates there",
+    UsageLimitExceeded: "lets the account send no more, since its credits are used up: check its billing",
 }
 
 

@@ -88,7 +88,7 @@ def _fill_in(template: str, variables: Mapping[str, Any], write: Callable[[str],
         value = variables[root]
         for member in members:
             value = value.get(member) if isinstance(value, dict) else None
-        return "" if value is None else write(_as_text(value))
+        return "" if value is None else write(_SURROGATES.sub("\ufffd", _as_text(value)))
 
     return _PLACEHOLDER.sub(replace, template)
 

@@ -50,7 +50,9 @@ def make_validator(schema: Mapping[str, Any]) -> Validator:
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
 
-    make: type[Validator] = extend(Draft202012Validator, {"contains": _contains, "pattern": _pattern})  # type: ignore[no-untyped-call]  # jsonschema's own
+    make: type[Validator] = extend(
+        Draft202012Validator, {"contains": _contains, "pattern": _pattern, "format": _format}
+    )  # type: ignore[no-untyped-call]  # jsonschema's own
     registry: Registry[Any] = Registry().with_resources(
         (urn, DRAFT202012.create_resource(public_schema(urn))) for urn in _SHARED
     )
@@ -73,6 +75,24 @@ def _pattern(validator: Any, pattern: str, instance: Any, _schema: object) -> It
 
     if validator.is_type(instance, "string") and not compile_pattern(pattern).search(instance):
         yield ValidationError("the text does not match")
+
+
+def _format(validator: Any, name: str, instance: Any, _schema: object) -> Iterator[ValidationError]:
+    """Check the one format that a pattern can't say: an address whose host can be one."""
+    from jsonschema.exceptions import ValidationError
+
+    if name == "url" and validator.is_type(instance, "string") and not _is_url(instance):
+        yield ValidationError("the host of the address can't be one")
+
+
+def _is_url(text: str) -> bool:
+    from urllib.parse import urlsplit
+
+    try:
+        urlsplit(text)
+    except ValueError:
+        return False
+    return True
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from connector_core.cli.output import FAILED, Group, Session, format_table
+from connector_core.cli.scaffold import new_connector
 from connector_core.config import MAX_CONFIG_BYTES, parse_config
 from connector_core.errors import InvalidConfig, InvalidMessage
 from connector_core.host import Host
@@ -211,6 +212,9 @@ def serve_sandbox(session: Session, connector_id: str, port: int, config_file: B
             session.print_result(document, json.dumps(document, indent=2))
             click.echo(f"The sandbox shows what it takes at {sandbox.url} - stop it with Ctrl+C.", err=True)
             stopped.wait()
+
+
+connectors.add_command(new_connector)
 
 
 def _discover() -> Host:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from connector_core.errors import InvalidMessage
 from connector_core.jsonvalue import format_path
 from connector_core.message import Message
 from connector_core.testing.subject import SubjectChecks, replaced, walk
+from connector_core.testing.template_setting import find_template_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,10 +75,13 @@ class InjectionChecks(SubjectChecks):
 
         To mend: render with `render_content`, or put what goes into a header through `clean_header`.
         """
-        sandbox = subject.start_sandbox()
+        config, setting = subject.config, find_template_setting(self.config)
+        if setting is not None:
+            config = setting.with_subject(config, "{{code}} {{name}} {{application.name}}")
+        sandbox = subject.start_sandbox(config)
         line: Any = f"x{_LINES}"
         texts = dict.fromkeys([*self.message.payload, "code", "subject", "name"], line)
-        attempt = subject.attempt(sandbox.config, subject.make_message(**texts, application={"name": line}))
+        attempt = subject.attempt(sandbox.config, subject.make_message(**{**texts, "application": {"name": line}}))
         assert attempt.error is None or attempt.error.outcome == "not_sent"
         for accepted in sandbox.messages:
             assert accepted.to == (self.message.to,)
@@ -106,6 +111,7 @@ class InjectionChecks(SubjectChecks):
 
     def _try_setting(self, subject: Subject, sandbox: Sandbox, path: tuple[str | int, ...], hostile: str) -> None:
         config: Any = replaced(sandbox.config, path, hostile)
+        setting = find_template_setting(sandbox.config)
         if subject.connector.validate_config(config):
             return
         before = len(sandbox.messages)
@@ -114,6 +120,9 @@ class InjectionChecks(SubjectChecks):
         for accepted in sandbox.messages[before:]:
             assert accepted.to == (self.message.to,), f"{format_path(path)} adds recipients: {accepted.to}."
             self._check_untouched(accepted)
+            if setting is None or path[0] != setting.key:  # the content of a mail may have any lines
+                shown = json.dumps(accepted.request, ensure_ascii=False, default=str)
+                assert "\\nX-Injected" not in shown, f"{format_path(path)} brings line breaks: give it a pattern."
 
     @staticmethod
     def _check_untouched(accepted: SandboxMessage) -> None:

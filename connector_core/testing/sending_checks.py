@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from connector_core.errors import AuthorizationFailed
+from connector_core.errors import AuthorizationFailed, SendError
 from connector_core.jsonvalue import format_path
 from connector_core.message import SendResult
 from connector_core.rendering import render_text
@@ -148,7 +148,10 @@ class SendingChecks(SubjectChecks):
             subject.connector.configure(second.config) as two,
         ):
             for configured in (one, two, one, two):
-                configured.send_message(self.message)
+                try:
+                    configured.send_message(self.message)
+                except SendError as error:
+                    pytest.fail(f"A second config with other credentials can't send: is something shared? {error}")
         counts = (len(first.messages), len(second.messages))
         assert counts == (2, 2), f"Of two messages for each of two configs, {counts} arrived."
 

@@ -52,13 +52,25 @@ class TemplateSetting:
             setting.append({**entry, "usageType": usage_type})
         return {**config, self.key: setting}
 
+    def with_subject(self, config: dict[str, Any], subject: str) -> dict[str, Any]:
+        """Return a config with another subject in each entry that has one."""
+        setting = copy.deepcopy(config[self.key])
+        for path, entry in list_template_entries(setting):
+            if "subject" in entry:
+                target = setting
+                for step in path:
+                    target = target[step]
+                target["subject"] = subject
+        return {**config, self.key: setting}
+
     def fragments(self, config: Mapping[str, Any]) -> dict[str, set[str]]:
         """Return for each usage type the pieces of text that stand in its entry alone, placeholders left out."""
         pieces = {usage_type: set(_pieces(entry)) for usage_type, entry in self.entries(config).items()}
-        return {
-            usage_type: own - set().union(*(other for name, other in pieces.items() if name != usage_type))
-            for usage_type, own in pieces.items()
-        }
+        found = {}
+        for usage_type, own in pieces.items():
+            others = [piece for name, other in pieces.items() if name != usage_type for piece in other]
+            found[usage_type] = {piece for piece in own if not any(piece in other for other in others)}
+        return found
 
 
 def find_template_setting(config: Mapping[str, Any]) -> TemplateSetting | None:

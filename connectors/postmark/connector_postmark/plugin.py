@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from connector_core import (
     Config,
@@ -40,7 +39,6 @@ def validate_config(config: Config) -> list[ConfigIssue]:
     """Return what the schema can't say: repeated templates, mailboxes and headers that Postmark would refuse."""
     return [
         *find_repeated_templates(config),
-        *_check_api_url(config),
         *_check_mailboxes(config),
         *_check_headers(config),
     ]
@@ -64,13 +62,6 @@ def create_sandbox(config: Mapping[str, Any] | None, port: int) -> Sandbox:
     from connector_postmark.sandbox import PostmarkSandbox
 
     return PostmarkSandbox(config, port=port)
-
-
-def _check_api_url(config: Config) -> Iterator[ConfigIssue]:
-    try:
-        urlsplit(config["apiUrl"])
-    except ValueError:
-        yield ConfigIssue("$.apiUrl", "bad_format", "The host of this address can't be one: check it.")
 
 
 def _check_mailboxes(config: Config) -> Iterator[ConfigIssue]:

@@ -58,6 +58,7 @@ ADDRESSES = st.from_regex(r"[a-z0-9._+-]{1,20}@[a-z0-9]{1,20}(\.[a-z0-9]{1,10}){
 NAMES = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters='<>",;@\\'), min_size=1, max_size=20)
 NAMED = st.sampled_from(["{} <{}>", '"{}, Ltd" <{}>'])
 MAILBOXES = ADDRESSES | st.builds(str.format, NAMED, NAMES, ADDRESSES)
+LINES = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=80)
 ALIASES = st.from_regex(r"[a-z][a-z0-9._-]{0,20}", fullmatch=True)
 TEMPLATES = st.tuples(
     *(
@@ -75,7 +76,7 @@ CONFIGS = st.fixed_dictionaries(
         "trackOpens": st.booleans(),
         "trackLinks": st.sampled_from(["None", "HtmlAndText", "HtmlOnly", "TextOnly"]),
         "inlineCss": st.booleans(),
-        "metadata": st.dictionaries(WORDS, st.text(max_size=80), max_size=10),
+        "metadata": st.dictionaries(WORDS, LINES, max_size=10),
         "headers": st.dictionaries(st.from_regex(r"x-[a-z]{1,10}", fullmatch=True), WORDS, max_size=5),
     },
 )

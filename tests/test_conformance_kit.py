@@ -1,0 +1,78 @@
+"""The conformance kit finds each fault that a connector may have, and nothing in a connector without one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+import pytest
+from faulty_connectors import FAULTS, FOUND, Fault, write_faulty, write_healthy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Findings = dict[tuple[str, str], str]
+"""What a test said, by the id of its connector and its own name."""
+
+
+def run_checks(folders: dict[str, Path], checks: list[str], report: Path) -> subprocess.CompletedProcess[str]:
+    """Run checks of connectors in a process of their own, in which all of them can be imported."""
+    path = os.pathsep.join([str(folder) for folder in folders.values()])
+    return subprocess.run(  # noqa: S603  our own command
+        [
+            *(sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider"),
+            *("-o", "filterwarnings=error", f"--junitxml={report}", f"--rootdir={report.parent}", *checks),
+        ],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def list_test_file(folder: Path) -> Path:
+    (file,) = folder.glob("tests/test_*_conformance.py")
+    return file
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    """Run for each fault the check that must find it, and return what failed."""
+    into = tmp_path_factory.mktemp("faulty")
+    folders = {one.id: write_faulty(one, into) for one in FAULTS}
+    wanted = [f"{list_test_file(folders[one.id])}::TestConformance::{one.check}" for one in FAULTS]
+    report = into / "report.xml"
+    ended = run_checks(folders, wanted, report)
+    assert report.exists(), ended.stdout + ended.stderr
+    found: Findings = {}
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314  our own file
+        connector = case.attrib["classname"].split(".")[0].removeprefix("connector-")
+        check = case.attrib["name"].partition("[")[0]
+        said = [f"{part.attrib.get('message', '')}\n{part.text}" for part in case if part.tag in {"failure", "error"}]
+        found[connector, check] = found.get((connector, check), "") + "\n".join(said)
+    return found
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("one", FAULTS, ids=[one.id for one in FAULTS])
+def test_it_finds(one: Fault, findings: Findings, request: pytest.FixtureRequest) -> None:
+    said = findings[one.id, one.check]
+
+    assert one.says in said, f"{one.check} said: {said or 'nothing'}"
+    request.config.stash.setdefault(FOUND, []).append((one.name, one.check))
+
+
+def test_every_fault_has_a_connector_of_its_own() -> None:
+    assert len({one.id for one in FAULTS}) == len(FAULTS)
+
+
+def test_it_finds_nothing_in_a_connector_without_a_fault(tmp_path: Path) -> None:
+    folder = write_healthy(tmp_path)
+
+    ended = run_checks({"healthy-mail": folder}, [str(list_test_file(folder))], tmp_path / "report.xml")
+
+    assert ended.returncode == 0, ended.stdout
+    assert "skipped" not in ended.stdout
