@@ -1,0 +1,1 @@
+"""HTTP e-mail connector for connector-core: messages posted to an endpoint of your own."""

@@ -1,0 +1,144 @@
+"""The HTTP e-mail sandbox: an endpoint on this machine that takes messages and shows them."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+import secrets
+import threading
+from typing import TYPE_CHECKING, Any
+
+from connector_core.sandbox import HttpSandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flask import Flask
+    from flask.typing import ResponseReturnValue
+
+    from connector_core import Secret
+
+REFUSED_RECIPIENT = "refused@example.com"
+"""The address that the sandbox always refuses, to try what then happens."""
+
+SENDER = "sandbox@example.com"
+"""Who mails come from: an endpoint chooses the sender itself."""
+
+_EXAMPLE = """curl {url}/send -H 'Content-Type: application/json' \\
+  -H 'Authorization: THE VALUE OF authorization' \\
+  -d '{"to": "you@example.com", "type": "SignIn", "payload": {"code": "123456"}}'"""
+"""A request as Logto makes it; the secret itself stays off the page."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_KEY = re.compile(r"[0-9a-f-]{36}")
+
+
+class HttpEmailSandbox(HttpSandbox):
+    """Serve an endpoint on loopback while a `with` block runs.
+
+    It takes every message that is valid, but those to `REFUSED_RECIPIENT`, and renders its usage type and variables. A
+    repeat of a request, with the same `Idempotency-Key`, is answered again and not taken again.
+
+    Args:
+        config: a config whose secret shall be let in; without `authorization` in it, everybody is. Without a config,
+            or where its secret is kept elsewhere, the sandbox makes a secret of its own.
+        port: the port to listen on; 0 takes a free one.
+
+    """
+
+    distribution = "connector-http-email"
+
+    def __init__(self, config: Mapping[str, Any] | None = None, *, port: int = 0) -> None:
+        super().__init__("HTTP Email", "http-email", port=port, example=_EXAMPLE)
+        self._config: dict[str, Any] = {"authorization": None} if config is None else dict(config)
+        if "authorization" in self._config:
+            self._config["authorization"] = _find_secret(self._config["authorization"])
+        self._taking = threading.Lock()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Return a new config that works against this sandbox."""
+        return {**self._config, "endpoint": f"{self.url}/send"}
+
+    def add_routes(self, app: Flask) -> None:
+        """Add the endpoint."""
+        app.add_url_rule("/send", "send", self._answer, methods=["POST"], provide_automatic_options=False)
+
+    def _answer(self) -> ResponseReturnValue:
+        from flask import request
+
+        header: str = self._config.get("headerName", "Authorization")
+        if not self._lets_in(request.headers.get(header, "")):
+            return _refuse(401, "unauthorized", "The secret is missing or wrong.")
+        if request.mimetype != "application/json":
+            return _refuse(415, "unsupported_media_type", "The content type is not application/json.")
+        try:
+            message = json.loads(request.get_data())
+        except (ValueError, RecursionError):
+            return _refuse(400, "not_json", "The body is no JSON.")
+        problem = find_problem(message)
+        if problem:
+            return _refuse(400, "invalid_message", problem)
+        if message["to"].lower() == REFUSED_RECIPIENT:
+            return _refuse(422, "recipient_refused", "This address is always refused.")
+        return {"messageId": self._take(message, request.headers.get("Idempotency-Key", ""))}
+
+    def _lets_in(self, given: str) -> bool:
+        wanted = self._config.get("authorization")
+        return wanted is None or hmac.compare_digest(given.encode(), wanted.encode())
+
+    def _take(self, message: dict[str, Any], key: str) -> str:
+        """Put a message into the outbox unless it is there already; return its id."""
+        message_id = key if _KEY.fullmatch(key) else None
+        with self._taking:
+            if message_id and self.outbox.find(message_id):
+                return message_id
+            taken = self.accept(
+                to=[message["to"]],
+                sender=SENDER,
+                subject=f"{message['type']} message",
+                text="\n".join(_render(message)),
+                html="",
+                request=message,
+                payload=message["payload"],
+                message_id=message_id,
+                details={"type": message["type"], "ip": message.get("ip")},
+            )
+        return taken.id
+
+
+def find_problem(message: object) -> str | None:
+    """Return what is wrong with a body by the core's `schemas/message.schema.json`, None where it is a message."""
+    if not isinstance(message, dict):
+        return "The body is not a JSON object."
+    unknown = sorted(message.keys() - {"to", "type", "payload", "ip"})
+    if unknown:
+        return f"The body has unknown keys: {', '.join(unknown)}."
+    for key in ("to", "type"):
+        value = message.get(key)
+        if not isinstance(value, str) or not value.strip() or _CONTROL.search(value):
+            return f"{key} is missing, or no text of one line."
+    if not isinstance(message.get("payload"), dict):
+        return "payload is missing, or no JSON object."
+    if not isinstance(message.get("ip"), str | None):
+        return "ip is no text."
+    return None
+
+
+def _render(message: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of the mail: the usage type, then each variable."""
+    yield f"Usage type: {message['type']}"
+    for name, value in message["payload"].items():
+        yield f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+
+
+def _find_secret(given: str | Secret | Mapping[str, str] | None) -> str:
+    """Return the secret of a config as text, a new one where it is kept elsewhere."""
+    reveal = getattr(given, "reveal", None)
+    plain = reveal() if callable(reveal) else given
+    return plain if isinstance(plain, str) and plain else f"Bearer {secrets.token_urlsafe()}"
+
+
+def _refuse(status: int, code: str, message: str) -> ResponseReturnValue:
+    return {"code": code, "message": message}, status

@@ -1,0 +1,1 @@
+"""Mailgun connector for connector-core: mails through Mailgun."""

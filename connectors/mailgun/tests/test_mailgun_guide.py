@@ -1,0 +1,155 @@
+"""The guide of the Mailgun connector says the same in both languages, and what it says is so."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from connector_mailgun.sandbox import REFUSED_RECIPIENT
+
+from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, SendError, UsageLimitExceeded, errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = Path(__file__).parent.parent
+GUIDES = {"en": (FOLDER / "README.md").read_text("utf-8"), "fr": (FOLDER / "README.fr.md").read_text("utf-8")}
+ENGLISH, FRENCH = GUIDES["en"], GUIDES["fr"]
+YES_OR_NO = {"en": {True: "yes", False: "no"}, "fr": {True: "oui", False: "non"}}
+ONE_OF_THREE = {"en": "one of the three", "fr": "l'un des trois"}
+
+every_language = pytest.mark.parametrize("language", GUIDES)
+
+
+@pytest.fixture(scope="module")
+def mailgun() -> Iterator[Connector]:
+    with Host.discover() as host:
+        yield host["mailgun-email"]
+
+
+def read_tables(guide: str) -> list[list[list[str]]]:
+    """Return the rows of each table, without its heading."""
+    tables = re.findall(r"^\|.*\n\|[ |-]+\n((?:\|.*\n)+)", guide, re.MULTILINE)
+    return [[[cell.strip() for cell in row.strip("|").split(" |")] for row in table.splitlines()] for table in tables]
+
+
+def read_headings(guide: str) -> list[tuple[int, str]]:
+    prose = re.sub(r"^```.*?^```$", "", guide, flags=re.MULTILINE | re.DOTALL)
+    return [(len(marks), text) for marks, text in re.findall(r"^(#+) (.+)$", prose, re.MULTILINE)]
+
+
+def read_code(guide: str, language: str = r"\w+") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+
+
+def find_type(schema: dict[str, Any], declared: dict[str, Any]) -> str:
+    """Return the JSON type of a setting, following a reference."""
+    while "type" not in declared:
+        urn, _, name = declared["$ref"].partition("#/$defs/")
+        definitions = schema["$defs"][urn]["$defs"] if urn else schema["$defs"]
+        declared = definitions[name]
+    kind: str = declared["type"]
+    return kind
+
+
+@every_language
+def test_the_usage_types_say_which_are_required(language: str, mailgun: Connector) -> None:
+    required = mailgun.config_schema["properties"]["deliveries"]["required"]
+    table = read_tables(GUIDES[language])[0]
+    assert {row[0]: row[1] for row in table} == {
+        f"`{usage_type}`": YES_OR_NO[language][usage_type in required] for usage_type in USAGE_TYPES
+    }
+    assert all(row[2] for row in table)
+
+
+@every_language
+def test_the_settings_are_those_of_the_schema(language: str, mailgun: Connector) -> None:
+    schema = mailgun.config_schema
+    rows = [
+        [
+            f"`{key}`",
+            find_type(schema, declared) + (", secret" if declared.get("writeOnly") else ""),
+            YES_OR_NO[language][key in schema["required"]],
+            f"`{declared['default']}`" if "default" in declared else "",
+        ]
+        for key, declared in schema["properties"].items()
+    ]
+    table = read_tables(GUIDES[language])[1]
+    assert [row[:4] for row in table] == rows
+    assert all(len(row) == 5 and row[4] for row in table)
+    assert str(schema["properties"]["tag"]["maxLength"]) in next(row[4] for row in table if row[0] == "`tag`")
+
+
+@every_language
+def test_the_keys_of_a_delivery_are_those_of_the_schema(language: str, mailgun: Connector) -> None:
+    schema = mailgun.config_schema
+    one_of_three = {"html", "text", "template"}
+    rows = [
+        [
+            f"`{key}`",
+            find_type(schema, declared),
+            ONE_OF_THREE[language] if key in one_of_three else YES_OR_NO[language][False],
+        ]
+        for key, declared in schema["$defs"]["delivery"]["properties"].items()
+    ]
+    table = read_tables(GUIDES[language])[2]
+    assert [row[:3] for row in table] == rows
+    assert all(row[3] for row in table)
+
+
+@every_language
+def test_the_errors_are_those_that_a_send_may_have(language: str) -> None:
+    classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, SendError)]
+    outcomes = {one.code: one.outcome for one in classes} | {InvalidConfig.code: "not_sent"}
+    del outcomes[UsageLimitExceeded.code]  # no answer of Mailgun surely means it
+    table = read_tables(GUIDES[language])[3]
+    assert {row[0]: row[1] for row in table} == {f"`{code}`": f"`{outcome}`" for code, outcome in outcomes.items()}
+    assert all(len(row) == 5 and row[3] and row[4] for row in table)
+
+
+@every_language
+def test_the_example_of_all_optional_settings_has_all_of_them(language: str, mailgun: Connector) -> None:
+    schema = mailgun.config_schema
+    optional = [key for key in schema["properties"] if key not in schema["required"]]
+    assert optional in [list(json.loads(example)) for example in read_code(GUIDES[language], "json")]
+
+
+@every_language
+def test_the_address_that_the_sandbox_refuses_is_named(language: str) -> None:
+    assert f"`{REFUSED_RECIPIENT}`" in GUIDES[language]
+
+
+def test_both_languages_have_the_same_headings_in_the_same_order() -> None:
+    assert [level for level, _ in read_headings(ENGLISH)] == [level for level, _ in read_headings(FRENCH)]
+    assert len({text for _, text in read_headings(FRENCH)}) == len(read_headings(FRENCH))
+
+
+def test_both_languages_have_the_same_code() -> None:
+    assert read_code(ENGLISH) == read_code(FRENCH)
+
+
+def test_both_languages_name_the_same_things_as_code_in_their_tables() -> None:
+    def names(guide: str) -> list[list[str]]:
+        return [sorted(re.findall(r"`([^`]+)`", " ".join(row))) for table in read_tables(guide) for row in table]
+
+    assert names(ENGLISH) == names(FRENCH)
+
+
+@pytest.mark.parametrize(("locale", "guide"), [(None, ENGLISH), ("en-GB", ENGLISH), ("fr", FRENCH), ("fr-CA", FRENCH)])
+def test_the_connector_carries_the_guide_of_a_readers_language(
+    locale: str | None, guide: str, mailgun: Connector
+) -> None:
+    assert mailgun.guide(locale) == guide
+
+
+@every_language
+def test_a_link_goes_to_a_known_place_or_to_a_heading_of_the_page(language: str) -> None:
+    anchors = {
+        "#" + re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for _, text in read_headings(GUIDES[language])
+    }
+    targets = set(re.findall(r"\]\(([^)]+)\)", GUIDES[language]))
+    assert targets - anchors == {"https://www.mailgun.com", "https://www.rfc-editor.org/rfc/rfc4647#section-3.4"}
+    assert len(targets & anchors) == 1

@@ -1,0 +1,1 @@
+"""SendGrid connector for connector-core: mails through SendGrid."""
