@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from connector_core.refusals import make_refusal
     from connector_core.rendering import Content, clean_header, render_content, render_text
     from connector_core.sandbox.protocol import Sandbox, SandboxMessage
-    from connector_core.secrets import Secret
+    from connector_core.secrets import Redaction, Secret
     from connector_core.templates import TemplateIndex, find_repeated_templates
     from connector_core.transport import Limits, Transport, parse_retry_after
 
@@ -74,6 +74,7 @@ __all__ = [
     "RateLimitExceeded",
     "RecipientRejected",
     "RecipientStatus",
+    "Redaction",
     "Response",
     "Sandbox",
     "SandboxMessage",
@@ -138,6 +139,7 @@ _HOMES = {
     "render_text": "rendering",
     "Sandbox": "sandbox.protocol",
     "SandboxMessage": "sandbox.protocol",
+    "Redaction": "secrets",
     "Secret": "secrets",
     "TemplateIndex": "templates",
     "find_repeated_templates": "templates",

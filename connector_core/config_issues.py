@@ -157,7 +157,7 @@ _SENTENCES: dict[str, tuple[str, Callable[[str, Any], str]]] = {
     "minLength": ("too_short", lambda name, value: f"{name} must have at least {value} characters."),
     "maxLength": ("too_long", lambda name, value: f"{name} must have at most {value} characters."),
     "pattern": ("bad_format", lambda name, _value: f"{name} is not in the expected form."),
-    "format": ("bad_format", lambda name, _value: f"{name} is not an address that can be called."),
+    "format": ("bad_format", lambda name, _value: f"The domain of {name} can't be one: check its spelling."),
     "minimum": ("too_small", lambda name, value: f"{name} must be at least {value}."),
     "exclusiveMinimum": ("too_small", lambda name, value: f"{name} must be more than {value}."),
     "maximum": ("too_large", lambda name, value: f"{name} must be at most {value}."),

@@ -7,7 +7,7 @@ import re
 import time
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from connector_core.errors import InvalidResponse, ProviderReply
 
@@ -32,9 +32,13 @@ class Response:
     def json(self) -> Any:
         """Return the JSON value that the body holds, or None where it is no JSON."""
         try:
-            return json.loads(self.body)
+            return json.loads(self.body, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
             return None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
 
 
 def unmark_redirect(answer: requests.Response, **_settings: Any) -> None:

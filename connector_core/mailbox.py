@@ -18,6 +18,9 @@ class Mailbox:
     name: str
     address: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", clean_header(self.name))
+
     @classmethod
     def parse(cls, text: str) -> Mailbox:
         """Return the mailbox that a config names: `noreply@example.com`, or `Example <noreply@example.com>`.
@@ -33,12 +36,16 @@ class Mailbox:
         if not bracket:
             return cls("", ascii_address(text))
         unquoted = _QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[1]), name)
-        return cls(clean_header(unquoted), ascii_address(rest.removesuffix(">")))
+        return cls(unquoted, ascii_address(rest.removesuffix(">")))
 
     def __str__(self) -> str:
         if not self.name:
             return self.address
         from email.utils import formataddr
 
+        if "=?" in self.name:  # would be read as an encoded word
+            from email.header import Header
+
+            return f"{Header(self.name, 'utf-8', maxlinelen=0).encode()} <{self.address}>"
         # The standard library quotes the name, or encodes it (RFC 2047), and refuses an accented address.
         return formataddr((self.name, "")).removesuffix("<>") + f"<{self.address}>"

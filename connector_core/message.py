@@ -29,8 +29,8 @@ RecipientStatus = Literal["sent", "queued", "rejected", "invalid", "unknown"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ADDRESS = re.compile(
-    r"""[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f\ud800-\udfff]{1,64}
-        @[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f\ud800-\udfff.]+(\.[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f\ud800-\udfff.]+)*""",
+    r"""[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}
+        @[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f-\x9f\ud800-\udfff.]+(\.[^\s@<>,;:"()\[\]\\\x00-\x1f\x7f-\x9f\ud800-\udfff.]+)*""",
     re.VERBOSE,
 )
 _MAX_ADDRESS = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
@@ -112,15 +112,15 @@ def ascii_address(address: str) -> str:
         InvalidMessage: the domain can't be written so.
 
     """
-    if address.isascii():
+    local, _, domain = address.rpartition("@")
+    if domain.isascii():
         return address
     import idna  # requests brings it
 
-    local, _, domain = address.rpartition("@")
     try:
         return f"{local}@{idna.encode(domain, uts46=True).decode()}"
     except idna.IDNAError as cause:
-        raise InvalidMessage("The domain of the recipient's address is not valid: check its spelling.") from cause
+        raise InvalidMessage("The domain of an address is not valid: check its spelling.") from cause
 
 
 def _check_to(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -83,20 +84,34 @@ def make_refusal(  # noqa: PLR0913  each of them is a fact about one refusal
         recipients: the addresses that the refusal is about.
 
     """
-    quote = _shorten(_CONTROL.sub(" ", said or "").strip())
+    quote = _quote(said)
     kind = kind or _find_kind(answer.status)
     sentence = advice or f"{provider} {_ADVICE.get(kind, _ADVICE[SendError])}"
     return kind(
         f"{sentence}. ({provider} said: {quote or f'HTTP {answer.status}'})",
-        provider=ProviderReply(code=code, message=quote or None, status=answer.status),
+        provider=ProviderReply(
+            code=code if type(code) is int else _quote(code) or None, message=quote or None, status=answer.status
+        ),
         retry_after=parse_retry_after(answer.headers),
         recipients=recipients,
     )
 
 
+def _quote(said: object) -> str:
+    """Return a text on one line; what is no text, as JSON may hold it, becomes one."""
+    text = "" if said is None else said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+    return _shorten(_CONTROL.sub(" ", text).strip())
+
+
 def _shorten(text: str) -> str:
-    """Return a text cut between two words: a secret that the provider repeats is there whole, to be struck, or not."""
-    return text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED].rpartition(" ")[0]
+    """Return a text cut between two words: a secret that the provider repeats is there whole, to be struck, or not.
+
+    Where there is no space, as in Chinese, it ends after a character that no secret has.
+    """
+    if len(text) <= _MAX_QUOTED:
+        return text
+    start = text[:_MAX_QUOTED]
+    return start.rpartition(" ")[0].rstrip() if " " in start else re.sub(r"[!-~]+\Z", "", start)
 
 
 def _find_kind(status: int) -> type[SendError]:

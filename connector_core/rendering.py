@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 _PLACEHOLDER = re.compile(r"{{\s*([\w.]+)\s*}}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_LONG_REFERENCE = re.compile(r"&#\d{100,};?")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
-_HIDDEN = frozenset({"head", "script", "style", "template", "title"})
+_HIDDEN = frozenset({"script", "style", "template", "title"})
 _BLOCKS = frozenset(
     {
         *("address", "article", "aside", "blockquote", "dd", "div", "dl", "dt", "fieldset", "figcaption", "figure"),
@@ -74,8 +75,12 @@ def clean_header(value: str) -> str:
 
 def derive_text(html: str) -> str:
     """Return the plain text of a mail's HTML: blocks on lines of their own, links followed by their address."""
+    # html.parser raises at a marked section that it doesn't know, and Python at a number of more than 4,300 digits.
+    html = _LONG_REFERENCE.sub("\ufffd", html.replace("<![", "<! ["))
+    # No tag ends after the last ">": older Pythons look for its end from each "<" on, in quadratic time.
+    tags, end, rest = html.rpartition(">")
     reader = _TextReader()
-    reader.feed(html)
+    reader.feed(tags + end + rest.replace("<", "&lt;"))
     reader.close()
     return reader.text()
 
@@ -110,7 +115,8 @@ class _TextReader(HTMLParser):
 
     def text(self) -> str:
         """Return what was collected."""
-        lines = (line.strip(" ") for line in "".join(self._pieces).split("\n"))
+        self._close_link()
+        lines = (line.rstrip(" ") for line in "".join(self._pieces).split("\n"))
         return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -118,17 +124,19 @@ class _TextReader(HTMLParser):
         if tag in _HIDDEN:
             self._hidden += 1
         elif tag == "body":
-            self._hidden = 0  # a head may have no end tag
+            self._hidden = 0  # a title may have no end tag
         elif tag == "br":
             self._write("\n")
         elif tag == "img":
             self.handle_data(attributes.get("alt") or "")
         elif tag in {"td", "th"}:
-            self._write(" ")
+            self.handle_data(" ")
         elif tag == "a":
+            self._close_link()
             self._link, self._link_starts = attributes.get("href"), len(self._pieces)
         elif tag in _BLOCKS:
-            self._break(tag)
+            if self._pieces[-1:] != ["- "]:
+                self._break(tag)
             self._preformatted += tag == "pre"
             self._write("- " if tag == "li" else "")
 
@@ -159,7 +167,9 @@ class _TextReader(HTMLParser):
             self._write("\n")
 
     def _close_link(self) -> None:
-        address, self._link = (self._link or "").strip(), None
+        if self._link is None:
+            return
+        address, self._link = self._link.strip(), None
         shown = "".join(self._pieces[self._link_starts :]).strip()
-        if address.partition(":")[0] in {"http", "https"} and address != shown:
-            self._write(f" ({address})" if shown else address)
+        if address.partition(":")[0].lower() in {"http", "https"} and address != shown:
+            self.handle_data(f" ({address})" if shown else address)

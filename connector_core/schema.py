@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from connector_core.errors import InvalidConnector
+from connector_core.errors import InvalidConnector, InvalidMessage
 from connector_core.jsonvalue import FrozenDict, format_path
+from connector_core.message import ascii_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
@@ -77,22 +78,33 @@ def _pattern(validator: Any, pattern: str, instance: Any, _schema: object) -> It
         yield ValidationError("the text does not match")
 
 
-def _format(validator: Any, name: str, instance: Any, _schema: object) -> Iterator[ValidationError]:
-    """Check the one format that a pattern can't say: an address whose host can be one."""
+def _format(validator: Any, name: str, instance: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    """Check what a pattern can't say of an address: that its host or domain can be one."""
     from jsonschema.exceptions import ValidationError
 
-    if name == "url" and validator.is_type(instance, "string") and not _is_url(instance):
-        yield ValidationError("the host of the address can't be one")
+    find_domain = _DOMAINS.get(name)
+    if find_domain is None or not validator.is_type(instance, "string"):
+        return
+    if not compile_pattern(schema.get("pattern", "")).search(instance):
+        return  # the pattern tells
+    try:
+        ascii_address(f"x@{find_domain(instance)}")
+    except (ValueError, InvalidMessage):
+        yield ValidationError("the domain can't be one")
 
 
-def _is_url(text: str) -> bool:
+def _find_host(url: str) -> str | None:
     from urllib.parse import urlsplit
 
-    try:
-        urlsplit(text)
-    except ValueError:
-        return False
-    return True
+    return urlsplit(url).hostname
+
+
+_DOMAINS: Mapping[str, Callable[[str], str | None]] = {
+    "address": lambda address: address.rpartition("@")[2],
+    "mailbox": lambda mailbox: mailbox.rpartition("@")[2].removesuffix(">"),
+    "url": _find_host,
+}
+"""What finds the domain in a text, by the format of the text."""
 
 
 @cache

@@ -63,10 +63,10 @@ def list_template_entries(templates: object) -> Iterator[tuple[tuple[str | int, 
     elif isinstance(templates, dict):
         for usage_type, value in templates.items():
             if isinstance(value, dict):
-                yield (usage_type,), {"usageType": usage_type, **value}
+                yield (usage_type,), {**value, "usageType": usage_type}
             elif isinstance(value, list | tuple):
                 for path, entry in list_template_entries(value):
-                    yield (usage_type, *path), {"usageType": usage_type, **entry}
+                    yield (usage_type, *path), {**entry, "usageType": usage_type}
 
 
 def find_repeated_templates(config: Mapping[str, Any], key: str = "templates") -> list[ConfigIssue]:

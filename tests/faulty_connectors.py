@@ -402,7 +402,7 @@ CONFIGS = (
         "repeated template accepted",
         "test_a_repeated_template_is_an_issue",
         "accepted though something is wrong at $.templates",
-        (PLUGIN, "*find_repeated_templates(config), ", ""),
+        (PLUGIN, "return find_repeated_templates(config)", "return []"),
     ),
     fault(
         "form item without label",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +16,14 @@ from connector_core import Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from fakes import FakeConnector
 
 GROUP = "connector_core.connectors"
+ROOT = Path(__file__).parent.parent
+INSTALLED = sorted(json.loads(file.read_text("utf-8"))["id"] for file in ROOT.glob("connectors/*/*/connector.json"))
+"""The ids of the connectors of this repository, which every environment of the tests has."""
+
 _numbers = itertools.count(1)
 
 

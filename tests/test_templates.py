@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core import ConfigIssue, TemplateIndex, TemplateNotFound, find_repeated_templates
+from connector_core.jsonvalue import freeze
 
 Entry = dict[str, Any]
 
@@ -108,6 +109,68 @@ def test_what_is_found_is_of_the_type_or_generic_and_in_a_language_of_the_reader
             TemplateIndex(entries).find(usage_type, locale)
 
 
+BY_TYPE: dict[str, Any] = {
+    "SignIn": [{"html": "si", "locale": "de"}, {"html": "sn"}],
+    "Register": {"html": "rn"},
+    "ForgotPassword": ({"html": "ff", "locale": "fr_FR"},),
+    "Generic": [{"html": "gf", "locale": "fr"}, {"html": "gn"}],
+}
+"""An object by usage type; the values are an entry or a list of entries."""
+
+
+@pytest.mark.parametrize(
+    ("usage_type", "locale", "html"),
+    [
+        ("SignIn", "de-CH", "si"),
+        ("SignIn", "fr", "sn"),
+        ("Register", "de", "rn"),
+        ("ForgotPassword", "fr-FR", "ff"),
+        ("ForgotPassword", "fr", "gf"),
+        ("ForgotPassword", None, "gn"),
+        ("Newsletter", "fr-CA", "gf"),
+        ("Generic", None, "gn"),
+    ],
+)
+def test_an_object_by_usage_type_serves_like_a_list(usage_type: str, locale: str | None, html: str) -> None:
+    for templates in (BY_TYPE, freeze(BY_TYPE)):
+        assert TemplateIndex(templates).find(usage_type, locale)["html"] == html
+
+
+def test_an_entry_of_an_object_knows_its_usage_type() -> None:
+    index = TemplateIndex(BY_TYPE)
+    assert index.find("Register") == {"usageType": "Register", "html": "rn"}
+    assert index.find("SignIn", "de") == {"usageType": "SignIn", "html": "si", "locale": "de"}
+    assert BY_TYPE["Register"] == {"html": "rn"}
+
+
+@pytest.mark.parametrize("templates", [{}, {"SignIn": []}, {"Register": {}}, {"SignIn": {"locale": "de"}}])
+def test_an_object_without_a_fitting_entry_has_no_template(templates: dict[str, Any]) -> None:
+    with pytest.raises(TemplateNotFound, match="SignIn"):
+        TemplateIndex(templates).find("SignIn")
+
+
+def test_the_key_of_an_object_is_the_usage_type_of_its_entries() -> None:
+    assert TemplateIndex({"SignIn": {"usageType": "Register", "html": "s"}}).find("SignIn")["html"] == "s"
+
+
+@given(KEYS, TYPES, LOCALES)
+def test_a_list_and_an_object_of_the_same_entries_serve_alike(
+    keys: list[tuple[str, str | None]], usage_type: str, locale: str | None
+) -> None:
+    entries = [entry(*key) for key in keys]
+    by_type: dict[str, Any] = {}
+    for one in entries:
+        by_type.setdefault(one["usageType"], []).append({name: one[name] for name in one if name != "usageType"})
+    by_type = {name: values[0] if len(values) == 1 else values for name, values in by_type.items()}
+    try:
+        found = TemplateIndex(entries).find(usage_type, locale)
+    except TemplateNotFound:
+        with pytest.raises(TemplateNotFound):
+            TemplateIndex(by_type).find(usage_type, locale)
+    else:
+        assert TemplateIndex(by_type).find(usage_type, locale) == found
+
+
 def repeated(entries: Any) -> list[str]:
     return [issue.path for issue in find_repeated_templates({"templates": entries})]
 
@@ -128,6 +191,32 @@ def test_each_entry_that_repeats_type_and_locale_of_an_earlier_one_is_an_issue(
     entries: list[Entry], paths: list[str]
 ) -> None:
     assert repeated(entries) == paths
+
+
+@pytest.mark.parametrize(
+    ("templates", "paths"),
+    [
+        (BY_TYPE, []),
+        ({"A": [{}, {}]}, ["$.templates.A[1]"]),
+        ({"A": [{}, {"locale": "de"}, {}, {"locale": "DE"}]}, ["$.templates.A[2]", "$.templates.A[3]"]),
+        ({"A": ({}, {})}, ["$.templates.A[1]"]),
+        ({"my type": [{}, {}]}, ['$.templates["my type"][1]']),
+        ({"A": {}, "B": {}}, []),
+        ({"A": [{"locale": "de"}], "B": [{"locale": "de"}]}, []),
+        ({"A": None, "B": "text", "C": [None, []], "D": [{"locale": 1}, {"locale": 1}]}, []),
+    ],
+)
+def test_each_repeated_entry_of_an_object_is_an_issue(templates: dict[str, Any], paths: list[str]) -> None:
+    assert repeated(templates) == paths
+
+
+def test_the_issue_of_an_object_names_both_places() -> None:
+    (issue,) = find_repeated_templates({"deliveries": {"A": [{"x": 1}, {"x": 2}]}}, "deliveries")
+    assert issue == ConfigIssue(
+        "$.deliveries.A[1]",
+        "repeated",
+        "This entry has the usage type and locale of $.deliveries.A[0]: remove one of the two.",
+    )
 
 
 def test_the_issue_names_the_earlier_entry_and_what_to_do() -> None:

@@ -132,7 +132,7 @@ class OutboxServer:
             payload=payload,
             request=request,
         )
-        size = len(json.dumps(request, default=str)) + len(text) + len(html)
+        size = len(json.dumps(request)) + len(text) + len(html)
         self.outbox.add(
             Delivery(message=message, submitted_at=datetime.now(UTC), sender=sender, details=details or {}, size=size)
         )

@@ -36,17 +36,17 @@ class Delivery:
             for name, value in self.details.items()
             if value is not None
         }
-        return {name.capitalize(): text for name, text in texts.items() if text}
+        return {name[:1].upper() + name[1:]: text for name, text in texts.items() if text}
 
     def as_json(self) -> dict[str, Any]:
         """Return the message as /sandbox/messages shows it."""
         message = self.message
         return {
+            **self.details,
             "id": message.id,
             "submittedAt": self.submitted_at.isoformat(),
             "from": self.sender,
             "to": list(message.to),
-            **self.details,
             "subject": message.subject,
             "text": message.text,
             "html": message.html,

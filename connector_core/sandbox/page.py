@@ -48,7 +48,7 @@ class OutboxPage:
         return [
             Route("GET", "/", self.page),
             Route("GET", "/sandbox/messages", self.messages),
-            Route("GET", "/sandbox/messages/<message_id>", self.message),
+            Route("GET", "/sandbox/messages/<path:message_id>", self.message),
             Route("DELETE", "/sandbox/messages", self.clear),
             Route("POST", "/sandbox/messages/clear", self.clear_from_page),
         ]

@@ -14,7 +14,6 @@ from connector_core import (
     Config,
     ConfigIssue,
     ConnectorMetadata,
-    InvalidMessage,
     Mailbox,
     Message,
     RateLimitExceeded,
@@ -30,7 +29,6 @@ from connector_core import (
     ascii_address,
     clean_header,
     find_repeated_templates,
-    format_path,
     hookimpl,
     make_refusal,
     render_content,
@@ -38,7 +36,7 @@ from connector_core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _FIELD_OF_SETTING = {
     "tag": "o:tag",
@@ -80,8 +78,8 @@ def connector_metadata() -> ConnectorMetadata:
 
 @hookimpl
 def validate_config(config: Config) -> list[ConfigIssue]:
-    """Return what the schema can't say: repeated deliveries, and mailboxes with a domain that can't be one."""
-    return [*find_repeated_templates(config, "deliveries"), *_check_mailboxes(config)]
+    """Return what the schema can't say: repeated deliveries."""
+    return find_repeated_templates(config, "deliveries")
 
 
 @hookimpl
@@ -158,19 +156,3 @@ def _read_text(answer: Response, key: str) -> str | None:
     body = answer.json()
     value = body.get(key) if isinstance(body, dict) else None
     return value if isinstance(value, str) else None
-
-
-def _check_mailboxes(config: Config) -> Iterator[ConfigIssue]:
-    mailboxes: dict[tuple[str | int, ...], Any] = {("from",): config.get("from")}
-    deliveries = config.get("deliveries")
-    for usage_type, value in deliveries.items() if isinstance(deliveries, dict) else ():
-        for index, entry in enumerate(value if isinstance(value, tuple) else [value]):
-            place = (index,) if isinstance(value, tuple) else ()
-            if isinstance(entry, dict):
-                mailboxes["deliveries", usage_type, *place, "replyTo"] = entry.get("replyTo")
-    for path, mailbox in mailboxes.items():
-        try:
-            Mailbox.parse(mailbox if isinstance(mailbox, str) else "")
-        except InvalidMessage:
-            problem = "The domain of this address is not valid: check its spelling."
-            yield ConfigIssue(format_path(path), "bad_format", problem)

@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from connector_core import (
     AccountRestricted,
     Config,
     ConfigIssue,
     ConnectorMetadata,
-    InvalidMessage,
     Mailbox,
     Message,
     RecipientRejected,
@@ -37,7 +35,7 @@ from connector_core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _CHECKED, _ACCEPTED, _TOO_MANY = 200, 202, 429
 _REFUSED = range(400, 500)
@@ -69,8 +67,8 @@ def connector_metadata() -> ConnectorMetadata:
 
 @hookimpl
 def validate_config(config: Config) -> list[ConfigIssue]:
-    """Return what the schema can't say: repeated templates, and addresses that can't be any."""
-    return [*find_repeated_templates(config), *_check_addresses(config)]
+    """Return what the schema can't say: repeated templates."""
+    return find_repeated_templates(config)
 
 
 @hookimpl
@@ -161,15 +159,3 @@ def _read(error: Mapping[str, Any], key: str) -> str:
 
 def _write_mailbox(mailbox: Mailbox) -> dict[str, str]:
     return {"email": mailbox.address, **({"name": mailbox.name} if mailbox.name else {})}
-
-
-def _check_addresses(config: Config) -> Iterator[ConfigIssue]:
-    try:
-        urlsplit(config["apiUrl"])
-    except ValueError:
-        yield ConfigIssue("$.apiUrl", "bad_format", "The host of this address can't be one: check it.")
-    for key in ("fromEmail", "replyTo"):
-        try:
-            Mailbox.parse(config.get(key, ""))
-        except InvalidMessage:
-            yield ConfigIssue(f"$.{key}", "bad_format", "The domain of this address is not valid: check its spelling.")
