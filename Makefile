@@ -7,7 +7,7 @@ GROUP ?= dev
 PACKAGES := connector_core connectors tests conftest.py
 CONNECTORS := $(patsubst %/pyproject.toml,%,$(wildcard connectors/*/pyproject.toml))
 
-.PHONY: demo test test-lowest check format bench clean
+.PHONY: demo test test-lowest check format docs bench clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python tests/demo.py
@@ -27,6 +27,10 @@ check: $(VENV)/.installed
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix $(PACKAGES)
 	$(BIN)/ruff format $(PACKAGES)
+
+# The tables in docs/ that are made from the code; a test tells when they are out of step.
+docs: $(VENV)/.installed
+	$(BIN)/python tests/support_table.py
 
 bench: $(VENV)/.installed
 	@$(BIN)/python tests/bench.py

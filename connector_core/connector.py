@@ -143,7 +143,8 @@ class Connector:
         try:
             sandbox: Sandbox | None = self._sandbox_hook(config=config, port=port)
         except ImportError as cause:
-            raise ConnectorError(f"The sandbox of {self.id} needs more to be installed: {cause}") from cause
+            hint = "" if "pip install" in str(cause) else f': pip install "{self.distribution}[sandbox]"'
+            raise ConnectorError(f"The sandbox of {self.id} needs more to be installed: {cause}{hint}") from cause
         except ConnectorError:
             raise
         except Exception as cause:  # noqa: BLE001  a foreign connector may raise anything

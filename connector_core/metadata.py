@@ -21,7 +21,7 @@ class ConnectorMetadata:
     """Who a connector is.
 
     Args:
-        id: the connector's id, the name of its entry point: `postmark-mail`.
+        id: the connector's id, the name of its entry point: `acme-mail`.
         type: `Email` or `Sms`.
         name: its name by language; English (`en`) must be there.
         description: one sentence by language.

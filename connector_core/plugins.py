@@ -66,6 +66,15 @@ class LoadFailure:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """An entry point, which claims an id, and the distribution that it comes from."""
+
+    entry: EntryPoint
+    distribution: str
+    version: str
+
+
 def blocked_ids() -> frozenset[str]:
     """Return the ids that the environment leaves out."""
     return frozenset(name.strip() for name in os.environ.get(BLOCK_VARIABLE, "").split(",")) - {""}
@@ -93,30 +102,24 @@ def load_connectors(
 
     blocked = blocked_ids()
     strict = os.environ.get(STRICT_VARIABLE, "") not in {"", "0"}
-    found = sorted(
-        (entry for entry in entry_points(group=group) if entry.name not in blocked), key=lambda one: one.name
-    )
-    claims: dict[str, list[EntryPoint]] = {}
-    for entry in found:
-        claims.setdefault(entry.name, []).append(entry)
+    wanted = sorted((one for one in entry_points(group=group) if one.name not in blocked), key=lambda one: one.name)
+    claims: dict[str, list[_Claim]] = {}
+    for entry in wanted:
+        claims.setdefault(entry.name, []).append(_Claim(entry, *_read_origin(entry)))
     loaded: dict[str, LoadedConnector] = {}
     failures: list[LoadFailure] = []
-    for entry in found:
+    for claim in (claim for same_id in claims.values() for claim in same_id):
+        name = claim.entry.name
         try:
-            _check_sole_claim(entry, claims[entry.name])
-            loaded[entry.name] = _load(manager, entry)
+            _check_sole_claim(claim, claims[name])
+            loaded[name] = _load(manager, claim)
         except KeyboardInterrupt:
             raise
         except BaseException as cause:
-            failure = LoadFailure(
-                distribution=_distribution(entry),
-                version=_version(entry),
-                entry_point=entry.name,
-                cause=cause,
-            )
+            failure = LoadFailure(distribution=claim.distribution, version=claim.version, entry_point=name, cause=cause)
             if strict:
                 raise InvalidConnector(
-                    f"The connector {entry.name} of {failure.distribution} failed to load: {failure.error}"
+                    f"The connector {name} of {failure.distribution} failed to load: {failure.error}"
                 ) from cause
             failures.append(failure)
     return loaded, tuple(failures)
@@ -147,9 +150,10 @@ def register_plugin(manager: pluggy.PluginManager, plugin: object, name: str | N
         raise
 
 
-def _load(manager: pluggy.PluginManager, entry: EntryPoint) -> LoadedConnector:
+def _load(manager: pluggy.PluginManager, claim: _Claim) -> LoadedConnector:
+    entry = claim.entry
     plugin = entry.load()
-    register_plugin(manager, plugin, f"{_distribution(entry)}:{entry.name}")
+    register_plugin(manager, plugin, f"{claim.distribution}:{entry.name}")
     try:
         implemented = {caller.name for caller in manager.get_hookcallers(plugin) or ()}
         for name in REQUIRED_HOOKS:
@@ -168,20 +172,20 @@ def _load(manager: pluggy.PluginManager, entry: EntryPoint) -> LoadedConnector:
             plugin=plugin,
             metadata=metadata,
             schema=ConfigSchema(metadata.config_schema),
-            distribution=_distribution(entry),
-            version=_version(entry),
+            distribution=claim.distribution,
+            version=claim.version,
         )
     except BaseException:
         manager.unregister(plugin)
         raise
 
 
-def _check_sole_claim(entry: EntryPoint, claims: Iterable[EntryPoint]) -> None:
-    others = sorted(_distribution(other) for other in claims if other is not entry)
+def _check_sole_claim(claim: _Claim, claims: Iterable[_Claim]) -> None:
+    others = sorted(other.distribution for other in claims if other is not claim)
     if others:
         # Choosing one of them could hand credentials to the wrong one.
         raise InvalidConnector(
-            f"The id {entry.name} is claimed by {', '.join(others)} too, so none is used: uninstall all but one."
+            f"The id {claim.entry.name} is claimed by {', '.join(others)} too, so none is used: uninstall all but one."
         )
 
 
@@ -211,20 +215,13 @@ def _unknown_hook(name: str) -> str:
     return f"There is no hook {name}" + (f": did you mean {near[0]}?" if near else f": there are {', '.join(known)}.")
 
 
-def _distribution(entry: EntryPoint) -> str:
-    return _read_field(entry, "Name")
-
-
-def _version(entry: EntryPoint) -> str:
-    return _read_field(entry, "Version")
-
-
-def _read_field(entry: EntryPoint, name: str) -> str:
-    """Return a field of the distribution's own metadata, empty where the distribution is damaged."""
+def _read_origin(entry: EntryPoint) -> tuple[str, str]:
+    """Return the name and the version of an entry's distribution, each empty where the distribution is damaged."""
     if entry.dist is None:
-        return ""
+        return "", ""
     try:
         fields = entry.dist.metadata
-        return str(fields[name]) if name in fields else ""
+        name, version = (str(fields[key]) if key in fields else "" for key in ("Name", "Version"))
     except Exception:  # noqa: BLE001  Python's versions raise differently where the file is missing
-        return ""
+        return "", ""
+    return name, version

@@ -1,36 +1,34 @@
-"""What `make demo` shows: one mail for each usage type through the Postmark connector, and one that is refused."""
+"""What `make demo` shows: one message through every connector, each to its own sandbox, and one that is refused."""
 
 from __future__ import annotations
 
-from connector_core import USAGE_TYPES, Host, Message, RecipientRejected
+from connector_core import Host, Message, RecipientRejected
 
 INACTIVE = "hardbounce@bounce-testing.postmarkapp.com"
-PAYLOAD = {
-    "code": "483920",
-    "link": "https://app.example.com/invitations/483920",
-    "locale": "en",
-    "application": {"name": "Example App"},
-    "organization": {"name": "Example Ltd"},
-}
+MESSAGE = Message(
+    to="person@example.com",
+    type="SignIn",
+    payload={"code": "483920", "locale": "en", "application": {"name": "Example App"}},
+)
 
 
 def show_demo() -> None:
     """Send and print what arrived."""
+    print(f"One message, {MESSAGE.type} with the code {MESSAGE.payload['code']}, through each connector:\n")
     with Host.discover() as host:
-        postmark = host["postmark-mail"]
-        config = {**postmark.template_config(), "serverToken": "demo-token", "fromEmail": "noreply@example.com"}
-        with postmark.create_sandbox(config) as sandbox, postmark.configure(sandbox.config) as mail:
-            print(f"{postmark.name()} sends to its sandbox at {sandbox.url}\n")
-            for usage_type in USAGE_TYPES:
-                result = mail.send_message(Message("person@example.com", usage_type, PAYLOAD))
-                accepted = sandbox.messages[-1]
-                print(f"--- {usage_type}: {result.status} as {result.message_id}")
+        for connector in host.values():
+            with connector.create_sandbox() as sandbox, connector.configure(sandbox.config) as mail:
+                result = mail.send_message(MESSAGE)
+                (accepted,) = sandbox.messages
+                print(f"--- {connector.name()} ({connector.id}): {result.status} as {result.message_id}")
                 print(f"Subject: {accepted.subject}\n\n{accepted.text.strip()}\n")
+        postmark = host["postmark-mail"]
+        with postmark.create_sandbox() as sandbox:
             try:
-                mail.send_message(Message(INACTIVE, "SignIn", PAYLOAD))
+                postmark.send_message(sandbox.config, Message(INACTIVE, MESSAGE.type, MESSAGE.payload))
             except RecipientRejected as error:
-                print(f"--- SignIn to an inactive address: {error.code}, {error.outcome}\n{error}")
-            print(f"\n{len(sandbox.messages)} mails arrived, 1 was refused.")
+                print(f"--- {postmark.name()}, to an inactive address: {error.code}, {error.outcome}\n{error}")
+        print(f"\n{len(host)} mails arrived, 1 was refused. Nothing left this machine.")
 
 
 if __name__ == "__main__":

@@ -39,15 +39,9 @@ def read_blocks() -> Iterator[Block]:
 
 
 BLOCKS = list(read_blocks())
-FILES = {
-    named[1]: block.text
-    for block in BLOCKS
-    if (named := re.match(r"`([\w./]+\.(?:toml|json|md|py))`(?=:| \()", block.intro))
-}
 PROGRAMS = {
     section: "".join(b.text for b in BLOCKS if b.section == section and b.language == "python")
     for section in dict.fromkeys(b.section for b in BLOCKS if b.language == "python")
-    if section != "Write a connector"
 }
 
 

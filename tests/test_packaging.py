@@ -212,14 +212,16 @@ def test_without_the_extra_cli_the_command_says_what_to_install(bare: Environmen
     assert ended.stdout == ""
 
 
-def test_without_the_extra_sandbox_the_sandbox_says_what_to_install(bare: Environment) -> None:
+def test_without_the_extra_sandbox_each_sandbox_says_what_to_install(bare: Environment) -> None:
     printed = bare.python(
         "from connector_core import *\n"
-        "try:\n"
-        "    with Host.discover()['postmark-mail'].create_sandbox(): pass\n"
-        "except ConnectorError as error: print(error)\n"
+        "for connector in Host.discover().values():\n"
+        "    try:\n"
+        "        with connector.create_sandbox(): pass\n"
+        "    except ConnectorError as error: print(error)\n"
     )
-    assert 'pip install "connector-postmark[sandbox]"' in printed
+    wanted = [f'pip install "{package.replace("_", "-")}[sandbox]"' for package in CONNECTORS]
+    assert sorted(re.findall(r"pip install .*", printed)) == sorted(wanted)
 
 
 def test_without_the_extra_sandbox_the_command_line_says_what_to_install(with_cli: Environment) -> None:

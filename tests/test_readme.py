@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
-from readme_page import BLOCKS, COMMAND_LINE, FILES, PROGRAMS, README, ROOT, read_table, run, write_distribution
+from readme_page import BLOCKS, COMMAND_LINE, PROGRAMS, README, ROOT, read_table, run, write_distribution
 
-from connector_core import Connector, ConnectorError, Limits, SendError, errors
+from connector_core import Connector, ConnectorError, Host, Limits, SendError, errors
 from connector_core.cli.commands import TEST_CODE, connectors
 from connector_core.config import MAX_CONFIG_BYTES
 
@@ -31,15 +31,14 @@ def shape(value: Any) -> Any:
     return type(value)
 
 
-def test_the_readme_has_the_programs_and_the_files_that_the_tests_below_look_for() -> None:
-    assert list(PROGRAMS) == ["A host in ten lines", "Secrets", "Errors", "Middleware", "Async hosts"]
-    assert list(FILES) == [
-        "pyproject.toml",
-        "connector_example/__init__.py",
-        "connector_example/connector.json",
-        "connector_example/guide.md",
-        "connector_example/config.schema.json",
-        "connector_example/plugin.py",
+def test_the_readme_has_the_programs_that_the_tests_below_look_for() -> None:
+    assert list(PROGRAMS) == [
+        "A host in ten lines",
+        "Secrets",
+        "Errors",
+        "Middleware",
+        "Async hosts",
+        "Write a connector",
     ]
 
 
@@ -94,6 +93,18 @@ def test_the_table_of_variables_has_those_that_the_core_reads() -> None:
     assert {row[0].strip("`") for row in read_table("Variable")} == read
 
 
+def test_the_table_of_extras_has_every_extra_of_the_core() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+    assert [row[0] for row in read_table("Extra")] == [f"`{extra}`" for extra in project["optional-dependencies"]]
+
+
+def test_the_table_of_connectors_has_every_connector_of_the_repository() -> None:
+    found = {(f"`{one.distribution}`", f"`{one.id}`") for one in Host.discover().values()}
+
+    assert {(row[0], row[1]) for row in read_table("Connector")} == found
+
+
 def test_the_table_of_targets_has_every_target_of_the_makefile() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 
@@ -103,7 +114,7 @@ def test_the_table_of_targets_has_every_target_of_the_makefile() -> None:
 def test_the_table_of_commands_has_every_command_with_every_option() -> None:
     rows = {re.findall(r"\w+", row[0])[0]: " ".join(row) for row in read_table("Command")}
 
-    assert list(rows) == sorted(rows, key=["list", "show", "validate", "send", "sandbox"].index)
+    assert list(rows) == sorted(rows, key=["list", "show", "validate", "send", "sandbox", "new"].index)
     assert set(rows) == set(connectors.commands)
     for name, command in connectors.commands.items():
         options = {
@@ -136,9 +147,8 @@ def test_a_command_line_does_what_it_says(line: str, tmp_path: Path) -> None:
     assert done.stdout
 
 
-def test_the_line_that_installs_names_distributions_and_extras_that_exist() -> None:
-    (line,) = (line for b in BLOCKS for line in b.text.splitlines() if line.startswith("pip install"))
-
+@pytest.mark.parametrize("line", [line for b in BLOCKS for line in b.text.splitlines() if line.startswith("pip ")])
+def test_a_line_that_installs_names_distributions_and_extras_that_exist(line: str) -> None:
     for requirement in shlex.split(line)[2:]:
         folder, extras = re.fullmatch(r"(.+?)\[(.+)\]", requirement).groups()  # type: ignore[union-attr]  # fails the test
         project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text("utf-8"))["project"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +41,8 @@ def new_connector(session: Session, name: str, into: Path, *, as_json: bool, deb
 
 
 def _describe_next_steps(names: Names, folder: Path) -> str:
+    import shlex
+
     python = os.path.join(".venv", "Scripts" if os.name == "nt" else "bin", "python")  # noqa: PTH118  for a shell
     return f"""
 {names.distribution} works as it is, against a provider that is made up. Try it:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import uuid
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from connector_core import (
     Config,
@@ -73,7 +71,9 @@ def validate_config(config: Config) -> list[ConfigIssue]:
 @hookimpl
 def send_message(config: Config, message: Message, transport: Transport) -> SendResult:
     """Post one message to the endpoint, in the body that Logto's HTTP e-mail connector posts."""
-    message_id = str(uuid.uuid4())
+    from uuid import uuid4
+
+    message_id = str(uuid4())
     headers: dict[str, str | Secret] = {"X-Message-Id": message_id, "Idempotency-Key": message_id}
     if "authorization" in config:
         headers[config["headerName"]] = config["authorization"]
@@ -111,6 +111,8 @@ def _check_header(config: Config) -> Iterator[ConfigIssue]:
 
 def _make_redaction(config: Config) -> Redaction:
     """Return what strikes the secret, and what may be one in the endpoint's address, out of a text."""
+    from urllib.parse import urlsplit
+
     address = urlsplit(config["endpoint"])
     target = f"{address.path}?{address.query}"
     # Words of a path, such as "messages", may stand in any sentence; a token has digits or is long.

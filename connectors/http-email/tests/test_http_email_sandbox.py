@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from connector_http_email.sandbox import REFUSED_RECIPIENT, HttpEmailSandbox, find_problem
-from jsonschema import Draft202012Validator
 
 from connector_core import (
     AuthorizationFailed,
@@ -20,7 +19,7 @@ from connector_core import (
     Message,
     Secret,
 )
-from connector_core.schema import MESSAGE, make_validator, public_schema
+from connector_core.schema import MESSAGE, public_validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,10 +179,7 @@ GOOD: list[Any] = [
 
 @pytest.mark.parametrize("body", [*BAD, *GOOD])
 def test_a_message_is_what_the_public_schema_says(body: Any) -> None:
-    schema = json.loads(json.dumps(public_schema(MESSAGE)))
-    Draft202012Validator.check_schema(schema)
-
-    assert (find_problem(body) is None) == make_validator(schema).is_valid(body) == (body in GOOD)
+    assert (find_problem(body) is None) == public_validator(MESSAGE).is_valid(body) == (body in GOOD)
 
 
 @pytest.mark.parametrize("body", [*BAD, b"", b"{", b'{"to"', b"\xff\xfe", b"[" * 100_000])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -105,6 +104,8 @@ class MailgunRequests:
     """The requests of one config: address, headers, and the form for a message."""
 
     def __init__(self, config: Config) -> None:
+        from base64 import b64encode
+
         key: Secret = config["apiKey"]
         self.url: str = f"{config['endpoint'].rstrip('/')}/v3/{config['domain']}/messages"
         self.headers = {"Authorization": Secret(f"Basic {b64encode(b'api:' + key.reveal().encode()).decode()}")}

@@ -47,6 +47,8 @@ class MailgunSandbox(HttpSandbox):
 
     """
 
+    distribution = "connector-mailgun"
+
     def __init__(self, config: Mapping[str, Any] | None = None, *, port: int = 0) -> None:
         super().__init__("Mailgun", "mailgun-email", port=port)
         self._config = dict(config or _make_config())

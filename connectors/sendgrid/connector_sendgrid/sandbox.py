@@ -86,6 +86,8 @@ class SendGridSandbox(HttpSandbox):
 
     """
 
+    distribution = "connector-sendgrid"
+
     def __init__(
         self,
         config: Mapping[str, Any] | None = None,

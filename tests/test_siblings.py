@@ -1,0 +1,94 @@
+"""What the connectors of this repository have in common, and that the core knows none of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import tokenize
+from itertools import permutations
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from installed import INSTALLED, ROOT
+
+from connector_core import Host, InvalidConfig, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from connector_core import Connector
+
+PROVIDERS = ("postmark", "mailgun", "sendgrid")
+HTTP_CONNECTORS = ("http-email", "mailgun", "sendgrid")
+MOST_LINES = 150
+SECRET = "made-up-secret-4711"
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    with Host.discover() as host:
+        yield host
+
+
+def make_config(connector: Connector) -> dict[str, Any]:
+    """Return a config of a connector with a secret that can be told."""
+    with connector.create_sandbox() as sandbox:
+        text = json.dumps(sandbox.config)
+    secrets = [item["key"] for item in connector.form_items() if item.get("isConfidential")]
+    config: dict[str, Any] = json.loads(text)
+    return {**config, **dict.fromkeys(set(secrets) & set(config), SECRET)}
+
+
+@pytest.mark.parametrize(("own", "other"), [*permutations(INSTALLED, 2)])
+def test_a_config_given_to_another_connector_is_refused_without_its_secret(host: Host, own: str, other: str) -> None:
+    config = make_config(host[own])
+
+    issues = host[other].validate_config(config)
+    with pytest.raises(InvalidConfig) as raised:
+        host[other].send_message(config, Message("person@example.com", "SignIn", {"code": "483920"}))
+
+    assert "unknown_key" in {issue.code for issue in issues}
+    assert SECRET not in f"{issues} {raised.value!r} {raised.value} {raised.value.to_json()}"
+
+
+def test_one_message_goes_through_every_connector(host: Host) -> None:
+    message = Message("person@example.com", "SignIn", {"code": "483920", "locale": "en"})
+    arrived = {}
+    for connector in host.values():
+        with connector.create_sandbox() as sandbox:
+            connector.send_message(sandbox.config, message)
+            (accepted,) = sandbox.messages
+        arrived[connector.id] = (accepted.to, "483920" in accepted.text)
+
+    assert arrived == dict.fromkeys(INSTALLED, (("person@example.com",), True))
+
+
+def count_lines(source: str) -> int:
+    """Return the number of lines that hold code: no blank ones, no comments."""
+    blank = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in blank:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    return len(lines)
+
+
+@pytest.mark.parametrize("name", HTTP_CONNECTORS)
+def test_an_author_writes_few_lines_for_a_provider(name: str) -> None:
+    (package,) = (ROOT / "connectors" / name).glob("connector_*")
+    files = [file for file in package.rglob("*.py") if "sandbox" not in file.relative_to(package).parts[0]]
+
+    assert sum(count_lines(file.read_text("utf-8")) for file in files) <= MOST_LINES
+
+
+def test_the_core_names_no_provider() -> None:
+    files = [
+        path
+        for folder in ("connector_core", "schemas")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".json", ".html", ".jinja"} and path.is_file()
+    ]
+    named = [path.name for path in files for word in PROVIDERS if word in path.read_text("utf-8").lower()]
+
+    assert files
+    assert named == []
