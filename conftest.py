@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ("installed",)
+pytest_plugins = ("installed", "kit_report")
 
 OPENAPI_FILE = Path(__file__).parent / "../shared/reference/postmark-server-openapi.json"
 LACKS = {

@@ -57,14 +57,18 @@ def _validator_class() -> type[Validator]:
 
 @cache
 def public_validator(urn: str) -> Validator:
-    """Return the validator of a public schema, whose references all lead to definitions of its own.
+    """Return the validator of a public schema; its references lead to definitions, its own or shared ones.
 
     They are looked up here, which takes half of the time that a registry of schemas needs.
     """
     from jsonschema.validators import extend
 
     schema = public_schema(urn)
-    definitions = {f"#/$defs/{name}": definition for name, definition in schema.get("$defs", {}).items()}
+    definitions = {
+        f"{prefix}#/$defs/{name}": definition
+        for prefix, source in [("", schema), *((shared, public_schema(shared)) for shared in _SHARED)]
+        for name, definition in source.get("$defs", {}).items()
+    }
 
     def follow(validator: Any, reference: str, instance: Any, _schema: object) -> Iterator[ValidationError]:
         yield from validator.descend(instance, definitions[reference])

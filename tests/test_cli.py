@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from command_line import CONFIG, run, start
 from installed import INSTALLED
-from wire_server import HANG_GUARD
 
 from connector_core import USAGE_TYPES, Host
+from connector_core.testing.wire_server import HANG_GUARD
 
 if TYPE_CHECKING:
     from collections.abc import Callable

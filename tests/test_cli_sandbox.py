@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from command_line import CONFIG, TOKEN, run, start, write_config
-from wire_server import HANG_GUARD, forget_network_environment
+from network_environment import forget_network_environment
 
 from connector_core import Host, Message
+from connector_core.testing.wire_server import HANG_GUARD
 
 if TYPE_CHECKING:
     import subprocess

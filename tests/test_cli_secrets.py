@@ -7,23 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_line import CONFIG, TOKEN, run, write_config
-from wire_server import (
-    Line,
-    WireServer,
-    forget_network_environment,
-    hang_up,
-    refuse_connections,
-    respond,
-    respond_json,
-)
+from network_environment import forget_network_environment
 
 from connector_core.cli.output import Session
 from connector_core.secrets import Redaction
+from connector_core.testing.wire_behaviours import hang_up, respond, respond_json
+from connector_core.testing.wire_server import Line, WireServer, refuse_connections
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wire_server import Behaviour
+    from connector_core.testing.wire_server import Behaviour
 
 WRITTEN = (TOKEN, json.dumps(TOKEN)[1:-1], TOKEN.replace("/", "%2F").replace("+", "%2B"))
 OPTIONS = pytest.mark.parametrize(

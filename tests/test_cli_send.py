@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_line import CONFIG, TOKEN, Run, run, write_config
-from wire_server import WireServer, forget_network_environment, refuse_connections, respond, respond_json
+from network_environment import forget_network_environment
+
+from connector_core.testing.wire_behaviours import respond, respond_json
+from connector_core.testing.wire_server import WireServer, refuse_connections
 
 if TYPE_CHECKING:
     from pathlib import Path

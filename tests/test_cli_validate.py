@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_line import CONFIG, TOKEN, Run, run, write_config
-from wire_server import WireServer, respond
+
+from connector_core.testing.wire_behaviours import respond
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from pathlib import Path

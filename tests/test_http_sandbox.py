@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from flask import abort, request
-from wire_server import forget_network_environment
+from network_environment import forget_network_environment
 
 from connector_core import ConnectorError, SandboxMessage
 from connector_core.sandbox import HttpSandbox, OutboxServer

@@ -7,26 +7,16 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from wire_server import (
-    HANG_GUARD,
-    WireServer,
-    drip,
-    finish,
-    forget_network_environment,
-    hang_up,
-    make_answer,
-    refuse_connections,
-    respond,
-    say_and_close,
-    stay_silent,
-)
+from network_environment import forget_network_environment
 
 from connector_core import DeliveryUnknown, InvalidMessage, Limits, ProviderUnavailable, Secret, SendError, Transport
+from connector_core.testing.wire_behaviours import drip, hang_up, make_answer, respond, say_and_close, stay_silent
+from connector_core.testing.wire_server import HANG_GUARD, WireServer, finish, refuse_connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from wire_server import Behaviour, Line
+    from connector_core.testing.wire_server import Behaviour, Line
 
 QUICK = Limits(connect=0.3, read=0.3, total=0.3, retries=0)
 HEAD = b"HTTP/1.1 200 OK\r\n"

@@ -9,12 +9,14 @@ import zlib
 from typing import TYPE_CHECKING
 
 import pytest
-from wire_server import WireServer, flood, forget_network_environment, make_answer, respond, say, say_and_close
+from network_environment import forget_network_environment
 
 from connector_core import InvalidResponse, Limits, Secret, SendError, Transport
+from connector_core.testing.wire_behaviours import flood, make_answer, respond, say, say_and_close
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
-    from wire_server import Behaviour
+    from connector_core.testing.wire_server import Behaviour
 
 LIMITS = Limits(total=20, response_bytes=100_000)
 MEGABYTE = 1_000_000

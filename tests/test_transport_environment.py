@@ -12,20 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 import requests
 import trustme
+from network_environment import forget_network_environment
 from requests.adapters import HTTPAdapter
-from wire_server import (
-    HANG_GUARD,
-    Line,
-    WireServer,
-    forget_network_environment,
-    hang_up,
-    make_answer,
-    refuse_connections,
-    respond,
-    stay_silent,
-)
 
 from connector_core import DeliveryUnknown, InvalidResponse, Limits, ProviderUnavailable, Secret, SendError, Transport
+from connector_core.testing.wire_behaviours import hang_up, make_answer, respond, stay_silent
+from connector_core.testing.wire_server import HANG_GUARD, Line, WireServer, refuse_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

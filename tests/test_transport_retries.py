@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from wire_server import HANG_GUARD, WireServer, forget_network_environment, refuse_connections, respond
+from network_environment import forget_network_environment
 
 from connector_core import DeliveryUnknown, Limits, ProviderUnavailable, Response, Transport, parse_retry_after
+from connector_core.testing.wire_behaviours import respond
+from connector_core.testing.wire_server import HANG_GUARD, WireServer, refuse_connections
 
 if TYPE_CHECKING:
-    from wire_server import Behaviour, Line
+    from connector_core.testing.wire_server import Behaviour, Line
 
 
 @pytest.fixture(autouse=True)

@@ -10,23 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import trustme
-from wire_server import (
-    WireServer,
-    forget_network_environment,
-    format_everything,
-    hang_up,
-    refuse_connections,
-    respond,
-    say_and_close,
-    stay_silent,
-)
+from crash_report import format_everything
+from network_environment import forget_network_environment
 
 from connector_core import Limits, Secret, SendError, Transport
+from connector_core.testing.wire_behaviours import hang_up, respond, say_and_close, stay_silent
+from connector_core.testing.wire_server import WireServer, refuse_connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wire_server import Behaviour
+    from connector_core.testing.wire_server import Behaviour
 
 TOKEN = "tok-5f2c9a-SECRET"
 HIDDEN = Secret(TOKEN)

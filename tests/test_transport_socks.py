@@ -9,9 +9,11 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from wire_server import WireServer, forget_network_environment, hang_up, respond, stay_silent
+from network_environment import forget_network_environment
 
 from connector_core import DeliveryUnknown, Limits, ProviderUnavailable, SendError, Transport
+from connector_core.testing.wire_behaviours import hang_up, respond, stay_silent
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,23 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 import trustme
-from wire_server import (
-    Line,
-    WireServer,
-    finish,
-    forget_network_environment,
-    hang_up,
-    respond,
-    say_and_close,
-    stay_silent,
-)
+from network_environment import forget_network_environment
 
 from connector_core import Limits, ProviderUnavailable, Secret, Transport
+from connector_core.testing.wire_behaviours import hang_up, respond, say_and_close, stay_silent
+from connector_core.testing.wire_server import Line, WireServer, finish
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wire_server import Behaviour
+    from connector_core.testing.wire_server import Behaviour
 
 QUICK = Limits(connect=0.3, read=1000, total=1000, retries=0)
 

@@ -16,14 +16,16 @@ from connector_core.errors import (
     RateLimitExceeded,
     SendError,
 )
-from connector_core.testing import wire_server as wire
+from connector_core.testing import wire_behaviours as wire
 from connector_core.testing.subject import Attempt, Subject, SubjectChecks
+from connector_core.testing.wire_server import WireServer, finish, refuse_connections
 from connector_core.transport import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from connector_core.sandbox.protocol import Sandbox
+    from connector_core.testing.wire_server import Behaviour, Line
 
 _HTML = b"<!doctype html><html><head><title>Welcome</title></head><body><h1>It works!</h1></body></html>"
 _HTML_TYPE = "Content-Type: text/html; charset=utf-8"
@@ -55,7 +57,7 @@ class Refusal:
     message: str | None = None
     headers: Sequence[str] = field(default=())
 
-    def behave(self) -> wire.Behaviour:
+    def behave(self) -> Behaviour:
         """Return what the provider's server does."""
         if isinstance(self.body, bytes | str):
             body = self.body if isinstance(self.body, bytes) else self.body.encode()
@@ -118,7 +120,7 @@ class WireChecks(SubjectChecks):
         To mend: call the provider through `transport.request`, and let its errors pass.
         """
         sandbox = subject.start_sandbox()
-        with wire.refuse_connections() as origin:
+        with refuse_connections() as origin:
             attempt = subject.attempt(_lead_to(sandbox, origin), self.message, subject.with_limits(Limits(retries=0)))
         error = _require_error(attempt, "A refused connection")
         assert isinstance(error, ProviderUnavailable)
@@ -130,14 +132,14 @@ class WireChecks(SubjectChecks):
         To mend: as for a refused connection.
         """
         sandbox = subject.start_sandbox()
-        with wire.WireServer(wire.hang_up, greeting=wire.reset) as server:
+        with WireServer(wire.hang_up, greeting=wire.reset) as server:
             attempt = subject.attempt(_lead_to(sandbox, server.url), self.message, subject.with_limits(_IMPATIENT))
         _require_error(attempt, "A reset connection")
         assert list(sandbox.messages) == []
 
     @pytest.mark.parametrize("end", [wire.reset, wire.hang_up], ids=["reset", "closed"])
     def test_a_line_that_breaks_after_the_request_leaves_the_outcome_unknown(
-        self, subject: Subject, end: wire.Behaviour
+        self, subject: Subject, end: Behaviour
     ) -> None:
         """Guards against double sends: the provider took the message, and the answer got lost.
 
@@ -156,10 +158,10 @@ class WireChecks(SubjectChecks):
         """
         sandbox = subject.start_sandbox()
         connector = subject.with_limits(_IMPATIENT)
-        with wire.WireServer(wire.stay_silent) as server:
+        with WireServer(wire.stay_silent) as server:
             config = _lead_to(sandbox, server.url)
             try:
-                attempt = wire.finish(lambda: subject.attempt(config, self.message, connector), _GRACE)
+                attempt = finish(lambda: subject.attempt(config, self.message, connector), _GRACE)
             except TimeoutError:
                 pytest.fail(f"The send still isn't done {_GRACE} s after its limit of {_IMPATIENT.total} s.")
             self._check_unknown(attempt, server, "A provider that never answers")
@@ -241,7 +243,7 @@ class WireChecks(SubjectChecks):
         """
         sandbox = subject.start_sandbox()
 
-        def mislabel(line: wire.Line, answer: wire.Answer) -> None:
+        def mislabel(line: Line, answer: wire.Answer) -> None:
             fields = [(name, value) for name, value in answer.fields if name.lower() != "content-type"]
             line.send(wire.Answer(answer.status, (*fields, ("Content-Type", "text/html")), answer.body).write())
 
@@ -255,7 +257,7 @@ class WireChecks(SubjectChecks):
 
         To mend: call the provider through `transport.request`, which follows none.
         """
-        with wire.WireServer(wire.respond(200)) as elsewhere:
+        with WireServer(wire.respond(200)) as elsewhere:
             location = f"Location: {elsewhere.url}/elsewhere"
             attempt, _ = self._meet(subject, wire.respond(status, b"", [location]))
             assert elsewhere.connections == 0, "The redirect was followed, and the credentials went along."
@@ -265,13 +267,13 @@ class WireChecks(SubjectChecks):
     def _meet(
         self,
         subject: Subject,
-        *behaviours: wire.Behaviour,
+        *behaviours: Behaviour,
         sandbox: Sandbox | None = None,
         limits: Limits | None = None,
-    ) -> tuple[Attempt, wire.WireServer]:
+    ) -> tuple[Attempt, WireServer]:
         """Send the message to a server that behaves so, in the place of the sandbox."""
         sandbox = sandbox or subject.start_sandbox()
-        with wire.WireServer(*behaviours) as server:
+        with WireServer(*behaviours) as server:
             connector = subject.connector if limits is None else subject.with_limits(limits)
             return subject.attempt(_lead_to(sandbox, server.url), self.message, connector), server
 
@@ -279,7 +281,7 @@ class WireChecks(SubjectChecks):
         """Return the status with which the provider confirms a message."""
         statuses: list[int] = []
 
-        def note(line: wire.Line, answer: wire.Answer) -> None:
+        def note(line: Line, answer: wire.Answer) -> None:
             statuses.append(answer.status)
             line.send(answer.write())
 
@@ -287,7 +289,7 @@ class WireChecks(SubjectChecks):
         return statuses[0]
 
     @staticmethod
-    def _check_unknown(attempt: Attempt, server: wire.WireServer, what: str) -> None:
+    def _check_unknown(attempt: Attempt, server: WireServer, what: str) -> None:
         error = _require_error(attempt, what)
         assert isinstance(error, DeliveryUnknown | InvalidResponse) or error.outcome == "unknown", (
             f"{what} gives {type(error).__name__}, as if the message surely were not sent."

@@ -1,17 +1,14 @@
 """A scripted HTTP server on loopback, down at the sockets: it can break every rule that a real one might.
 
-A behaviour is what the server does after it has read a request: `respond(503)`, `hang_up`, `pass_on(origin)`.
+What it does after it has read a request is a behaviour (`wire_behaviours`).
 """
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import socket
 import struct
 import threading
-import traceback
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +16,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from typing import TypeAlias
-
-    import pytest
 
     Behaviour: TypeAlias = Callable[["Line"], None]
 
@@ -30,11 +25,6 @@ T = TypeVar("T")
 
 HANG_GUARD = 30.0
 """Seconds after which a test that should have ended long ago fails instead of hanging."""
-
-_OF_ONE_LINE = {"connection", "content-length", "keep-alive", "transfer-encoding"}
-"""Header fields that are about one connection only (RFC 9110, section 7.6.1), and the length, which is made anew."""
-
-_NETWORK_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +45,6 @@ class Request:
     def json(self) -> Any:
         """Return the JSON value of the body."""
         return json.loads(self.body)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer as a server gave it."""
-
-    status: int
-    fields: tuple[tuple[str, str], ...]
-    body: bytes
-
-    def write(self) -> bytes:
-        """Return the answer as it goes over the wire."""
-        kept = [f"{name}: {value}" for name, value in self.fields if name.lower() not in _OF_ONE_LINE]
-        return make_answer(self.status, self.body, kept)
 
 
 class Line:
@@ -243,104 +219,6 @@ class WireServer:
             line.close()
 
 
-def respond(status: int = 200, body: bytes = b"", headers: Iterable[str] = ()) -> Behaviour:
-    """Answer in full, and keep the connection."""
-    return say(make_answer(status, body, headers))
-
-
-def respond_json(value: Any, status: int = 200, headers: Iterable[str] = ()) -> Behaviour:
-    """Answer with a JSON value, and keep the connection."""
-    return respond(status, json.dumps(value).encode(), ["Content-Type: application/json", *headers])
-
-
-def make_answer(status: int, body: bytes, headers: Iterable[str] = ()) -> bytes:
-    """Return an answer as it goes over the wire."""
-    lines = [f"HTTP/1.1 {status} Scripted", f"Content-Length: {len(body)}", *headers]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
-
-
-def say(data: bytes) -> Behaviour:
-    """Send bytes as they are, and keep the connection."""
-    return lambda line: line.send(data)
-
-
-def say_and_close(*pieces: bytes) -> Behaviour:
-    """Send bytes as they are, then close."""
-
-    def behave(line: Line) -> None:
-        for piece in pieces:
-            line.send(piece)
-        line.close()
-
-    return behave
-
-
-def hang_up(line: Line) -> None:
-    """End the connection without an answer."""
-    line.close()
-
-
-def reset(line: Line) -> None:
-    """Reset the connection without an answer."""
-    line.reset()
-
-
-def stay_silent(line: Line) -> None:
-    """Never answer."""
-    line.wait_for_peer()
-
-
-def pass_on(origin: str, then: Callable[[Line, Answer], None] | None = None) -> Behaviour:
-    """Pass the request on to the server at `origin`, and its answer back, or do with it what `then` does."""
-    address = origin.partition("://")[2]
-
-    def behave(line: Line) -> None:
-        upstream = http.client.HTTPConnection(address, timeout=HANG_GUARD)
-        try:
-            fields = {name: value for name, value in line.request.fields if name.lower() not in _OF_ONE_LINE}
-            upstream.request(line.request.method, line.request.target, line.request.body, fields)
-            got = upstream.getresponse()
-            answer = Answer(got.status, tuple(got.getheaders()), got.read())
-        finally:
-            upstream.close()
-        if then is None:
-            line.send(answer.write())
-        else:
-            then(line, answer)
-
-    return behave
-
-
-def drip(head: bytes, drop: bytes, seconds: float = 0.02) -> Behaviour:
-    """Send `head`, then `drop` again and again, faster than any limit on silence, until the client leaves."""
-
-    def behave(line: Line) -> None:
-        line.send(head)
-        while line.pause(seconds):
-            line.send(drop)
-
-    return behave
-
-
-def flood(head: bytes, block: bytes, times: int) -> Behaviour:
-    """Send `head`, then `block` many times, as fast as the client takes it."""
-
-    def behave(line: Line) -> None:
-        line.send(head)
-        for _ in range(times):
-            line.send(block)
-        line.close()
-
-    return behave
-
-
-def forget_network_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the proxies and CA bundles of the machine that runs the tests out of the environment."""
-    for name in _NETWORK_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
 def finish(action: Callable[[], T], seconds: float = HANG_GUARD) -> T:
     """Return what an action returns.
 
@@ -366,9 +244,3 @@ def refuse_connections() -> Iterator[str]:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))  # and nobody listens
         yield f"http://127.0.0.1:{deaf.getsockname()[1]}"
-
-
-def format_everything(error: BaseException, *, with_locals: bool = True) -> str:
-    """Return all that a log or a crash report might show of an exception and its causes."""
-    report = traceback.TracebackException.from_exception(error, capture_locals=with_locals)
-    return os.linesep.join([*report.format(chain=True), str(error), repr(error), repr(error.args), repr(vars(error))])

@@ -20,8 +20,9 @@ from connector_core import (
     SendError,
     SendResult,
 )
-from connector_core.testing import wire_server
-from connector_core.testing.wire_server import WireServer, respond, respond_json, say_and_close
+from connector_core.testing import wire_behaviours
+from connector_core.testing.wire_behaviours import respond, respond_json, say_and_close
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,8 +198,8 @@ def test_an_answer_without_an_id_leaves_the_one_of_the_request(host: Host, answe
         pytest.param(respond(504), DeliveryUnknown, id="504"),
         pytest.param(respond(302, headers=["Location: /login"]), InvalidResponse, id="302"),
         pytest.param(respond(307, headers=["Location: https://other.example/"]), InvalidResponse, id="307"),
-        pytest.param(wire_server.hang_up, DeliveryUnknown, id="closes"),
-        pytest.param(wire_server.stay_silent, DeliveryUnknown, id="says nothing"),
+        pytest.param(wire_behaviours.hang_up, DeliveryUnknown, id="closes"),
+        pytest.param(wire_behaviours.stay_silent, DeliveryUnknown, id="says nothing"),
         pytest.param(
             say_and_close(b'HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"id'), DeliveryUnknown, id="closes mid-body"
         ),

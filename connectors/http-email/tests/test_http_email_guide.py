@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connector_core import USAGE_TYPES, AuthorizationFailed, Connector, Host, InvalidMessage, Limits, Message, SendError
-from connector_core.testing.wire_server import WireServer, respond, respond_json
+from connector_core.testing.wire_behaviours import respond, respond_json
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

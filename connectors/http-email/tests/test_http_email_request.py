@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connector_core import Host, InvalidMessage, Limits, Message, ProviderUnavailable
-from connector_core.testing.wire_server import WireServer, refuse_connections, respond, respond_json
+from connector_core.testing.wire_behaviours import respond, respond_json
+from connector_core.testing.wire_server import WireServer, refuse_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

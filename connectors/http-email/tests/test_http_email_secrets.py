@@ -8,10 +8,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crash_report import format_everything
 
 from connector_core import ConnectorError, Host, Limits, Message
-from connector_core.testing import wire_server
-from connector_core.testing.wire_server import WireServer, format_everything, respond, respond_json
+from connector_core.testing import wire_behaviours, wire_server
+from connector_core.testing.wire_behaviours import respond, respond_json
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,8 +112,8 @@ FAILURES = [
     pytest.param(respond_json({"code": "blocked", "message": "No."}, 422), id="refuses"),
     pytest.param(respond(401), id="refuses the secret"),
     pytest.param(respond(500), id="fails"),
-    pytest.param(wire_server.hang_up, id="hangs up"),
-    pytest.param(wire_server.stay_silent, id="says nothing"),
+    pytest.param(wire_behaviours.hang_up, id="hangs up"),
+    pytest.param(wire_behaviours.stay_silent, id="says nothing"),
     pytest.param(respond(302, headers=["Location: https://other.example/"]), id="redirects"),
     pytest.param(respond(200, b"<html>"), id="says HTML"),
     pytest.param(respond(503), id="is busy"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import crash_report
+import network_environment
 import pytest
-import wire_server
-from wire_server import WireServer, respond, respond_json, say_and_close, stay_silent
 
 from connector_core import (
     AccountRestricted,
@@ -24,11 +24,14 @@ from connector_core import (
     SenderRejected,
     SendError,
 )
+from connector_core.testing import wire_behaviours, wire_server
+from connector_core.testing.wire_behaviours import respond, respond_json, say_and_close, stay_silent
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wire_server import Behaviour
+    from connector_core.testing.wire_server import Behaviour
 
 # mailgun/mailgun-ruby, vcr_cassettes/send_message.yml: an answer as it was recorded.
 ACCEPTED = {"id": "<20160107220803.53710.46802@DOMAIN.TEST>", "message": "Queued. Thank you."}
@@ -45,7 +48,7 @@ MESSAGE = Message("ann@example.com", "SignIn", {"code": "123456"})
 
 @pytest.fixture(autouse=True)
 def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire_server.forget_network_environment(monkeypatch)
+    network_environment.forget_network_environment(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +206,7 @@ def test_the_header_goes_before_the_time_in_the_sentence(host: Host) -> None:
         pytest.param(respond_json(ACCEPTED, 202), id="another success"),
         pytest.param(respond(200, json.dumps(ACCEPTED).encode()[:-5]), id="truncated JSON"),
         pytest.param(respond(200, b"[" * 100_000), id="deep JSON"),
-        pytest.param(wire_server.flood(OK + b"\r\n", b"x" * 65_536, 40), id="too large"),
+        pytest.param(wire_behaviours.flood(OK + b"\r\n", b"x" * 65_536, 40), id="too large"),
         pytest.param(respond(301, headers=["Location: https://other.example/"]), id="redirect"),
         pytest.param(respond(308, headers=["Location: /v3/other/messages"]), id="redirect to the same host"),
     ],
@@ -217,7 +220,7 @@ def test_what_confirms_nothing_is_an_invalid_response_with_an_unknown_outcome(ho
 @pytest.mark.parametrize(
     "behaviour",
     [
-        pytest.param(wire_server.hang_up, id="closes after the request"),
+        pytest.param(wire_behaviours.hang_up, id="closes after the request"),
         pytest.param(say_and_close(OK + b'Content-Length: 90\r\n\r\n{"id": "<1'), id="closes mid-body"),
         pytest.param(stay_silent, id="answers after the limit"),
     ],
@@ -244,12 +247,12 @@ def test_a_mailgun_that_cannot_be_reached_is_unavailable(host: Host) -> None:
     assert (caught.value.outcome, caught.value.retryable) == ("not_sent", True)
 
 
-@pytest.mark.parametrize("behaviour", [respond(401, b"Forbidden"), wire_server.hang_up, respond(200)])
+@pytest.mark.parametrize("behaviour", [respond(401, b"Forbidden"), wire_behaviours.hang_up, respond(200)])
 def test_no_error_shows_the_key(host: Host, behaviour: Behaviour) -> None:
     with WireServer(behaviour) as server:
         mailgun = host["mailgun-email"].configure({**CONFIG, "endpoint": server.url})
         with pytest.raises(SendError) as caught:
             mailgun.send_message(MESSAGE)
-    shown = wire_server.format_everything(caught.value)
+    shown = crash_report.format_everything(caught.value)
     assert CONFIG["apiKey"] not in shown
     assert "YXBpOm1hZGUtdXAta2V5LTVmMmM5YTcx" not in shown  # "api:made-up-key-5f2c9a71" in Base64

@@ -6,16 +6,17 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+import network_environment
 import pytest
-import wire_server
-from wire_server import WireServer, respond_json
 
 from connector_core import Host, InvalidMessage, Message, TemplateNotFound
+from connector_core.testing.wire_behaviours import respond_json
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wire_server import Request
+    from connector_core.testing.wire_server import Request
 
 # mailgun/mailgun-ruby, vcr_cassettes/send_message.yml: an answer as it was recorded.
 ACCEPTED = {"id": "<20160107220803.53710.46802@DOMAIN.TEST>", "message": "Queued. Thank you."}
@@ -31,7 +32,7 @@ MESSAGE = Message("ann@example.com", "SignIn", {"code": "123456"})
 
 @pytest.fixture(autouse=True)
 def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire_server.forget_network_environment(monkeypatch)
+    network_environment.forget_network_environment(monkeypatch)
 
 
 @pytest.fixture(scope="module")

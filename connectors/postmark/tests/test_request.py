@@ -6,14 +6,16 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from wire_server import WireServer, forget_network_environment, respond_json
+from network_environment import forget_network_environment
 
 from connector_core import USAGE_TYPES, Host, InvalidMessage, Message, TemplateNotFound
+from connector_core.testing.wire_behaviours import respond_json
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wire_server import Request
+    from connector_core.testing.wire_server import Request
 
 TOKEN = "11111111-2222-3333-4444-555555555555"
 ACCEPTED = {"To": "ann@example.com", "MessageID": "id-1", "ErrorCode": 0, "Message": "OK"}

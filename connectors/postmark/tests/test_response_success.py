@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from connector_postmark.response import parse_response
-from wire_server import HANG_GUARD
 
 from connector_core import InvalidResponse, ProviderReply, RecipientRejected, SendError, SendResult
+from connector_core.testing.wire_server import HANG_GUARD
 
 ID = "0a129aee-e1cd-480d-b08d-4f48548ff48d"
 SUCCESS = {

@@ -6,9 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import network_environment
 import pytest
-import wire_server
-from wire_server import WireServer, respond, respond_json, say_and_close, stay_silent
 
 from connector_core import (
     AuthorizationFailed,
@@ -26,11 +25,14 @@ from connector_core import (
     SendError,
     TemplateNotFound,
 )
+from connector_core.testing import wire_behaviours, wire_server
+from connector_core.testing.wire_behaviours import respond, respond_json, say_and_close, stay_silent
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wire_server import Behaviour
+    from connector_core.testing.wire_server import Behaviour
 
 ACCEPTED = {"To": "ann@example.com", "MessageID": "id-1", "ErrorCode": 0, "Message": "OK"}
 CONFIG: dict[str, Any] = {
@@ -46,7 +48,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 @pytest.fixture(autouse=True)
 def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire_server.forget_network_environment(monkeypatch)
+    network_environment.forget_network_environment(monkeypatch)
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def refusal(code: int, status: int = 422) -> Behaviour:
         pytest.param(respond(500), DeliveryUnknown, id="500"),
         pytest.param(respond(502, b"<html>Bad gateway</html>"), DeliveryUnknown, id="502"),
         pytest.param(respond(504), DeliveryUnknown, id="504"),
-        pytest.param(wire_server.hang_up, DeliveryUnknown, id="closes after the request"),
+        pytest.param(wire_behaviours.hang_up, DeliveryUnknown, id="closes after the request"),
         pytest.param(say_and_close(OK + b'Content-Length: 90\r\n\r\n{"Mess'), DeliveryUnknown, id="closes mid-body"),
         pytest.param(stay_silent, DeliveryUnknown, id="answers after the limit"),
         pytest.param(say_and_close(OK + b"Content-Le"), InvalidResponse, id="closes mid-header"),
@@ -89,7 +91,7 @@ def refusal(code: int, status: int = 422) -> Behaviour:
         pytest.param(respond(200, b'{"MessageID": "id-1", "Err'), InvalidResponse, id="truncated JSON"),
         pytest.param(respond_json([ACCEPTED]), InvalidResponse, id="list"),
         pytest.param(respond_json({"ErrorCode": 0, "Message": "OK"}), InvalidResponse, id="no id"),
-        pytest.param(wire_server.flood(OK + b"\r\n", b"x" * 65_536, 1600), InvalidResponse, id="100 MB"),
+        pytest.param(wire_behaviours.flood(OK + b"\r\n", b"x" * 65_536, 1600), InvalidResponse, id="100 MB"),
         pytest.param(respond(301, headers=["Location: https://other.example/"]), InvalidResponse, id="redirect"),
         pytest.param(respond(307, headers=["Location: /email"]), InvalidResponse, id="redirect to the same host"),
     ],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from connector_postmark.sandbox import PostmarkSandbox
-from wire_server import forget_network_environment
+from network_environment import forget_network_environment
 
 from connector_core import (
     USAGE_TYPES,

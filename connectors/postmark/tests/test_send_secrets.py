@@ -6,16 +6,19 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
+import network_environment
 import pytest
-import wire_server
-from wire_server import WireServer, format_everything, respond, respond_json
+from crash_report import format_everything
 
 from connector_core import ConnectorError, Host, Limits, Message, hookimpl
+from connector_core.testing import wire_behaviours, wire_server
+from connector_core.testing.wire_behaviours import respond, respond_json
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wire_server import Behaviour
+    from connector_core.testing.wire_server import Behaviour
 
 TOKEN = "tok+5f2c/9a=Sec\"r'et\\"
 CODE = "731904"
@@ -35,7 +38,7 @@ def config_for(url: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    wire_server.forget_network_environment(monkeypatch)
+    network_environment.forget_network_environment(monkeypatch)
     monkeypatch.setenv("POSTMARK_TOKEN_OF_THE_TEST", TOKEN)
     for name in ("", "urllib3", "requests", "connector_core"):
         caplog.set_level(logging.DEBUG, logger=name)
@@ -89,8 +92,8 @@ ECHOES = [
 FAILURES = [
     pytest.param(respond_json({"ErrorCode": 406, "Message": "No."}, 422), id="refuses"),
     pytest.param(respond(500), id="fails"),
-    pytest.param(wire_server.hang_up, id="hangs up"),
-    pytest.param(wire_server.stay_silent, id="says nothing"),
+    pytest.param(wire_behaviours.hang_up, id="hangs up"),
+    pytest.param(wire_behaviours.stay_silent, id="says nothing"),
     pytest.param(respond(302, headers=["Location: https://other.example/"]), id="redirects"),
     pytest.param(respond(200, b"<html>"), id="says HTML"),
     pytest.param(respond(503), id="is busy"),

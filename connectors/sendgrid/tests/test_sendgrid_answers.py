@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import network_environment
 import pytest
-import wire_server
-from wire_server import WireServer, respond, respond_json
 
 from connector_core import (
     AuthorizationFailed,
@@ -20,11 +19,13 @@ from connector_core import (
     RateLimitExceeded,
     SendError,
 )
+from connector_core.testing.wire_behaviours import respond, respond_json
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wire_server import Behaviour
+    from connector_core.testing.wire_server import Behaviour
 
 CONFIG: dict[str, Any] = {
     "apiKey": "SG.made-up-key-4Xq.9-_7Zt",
@@ -39,7 +40,7 @@ MESSAGE = Message("ann@example.com", "SignIn", {"code": "483920"})
 
 @pytest.fixture(autouse=True)
 def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire_server.forget_network_environment(monkeypatch)
+    network_environment.forget_network_environment(monkeypatch)
 
 
 @pytest.fixture

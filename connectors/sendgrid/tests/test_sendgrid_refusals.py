@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import network_environment
 import pytest
-import wire_server
-from wire_server import WireServer, respond_json
 
 from connector_core import (
     AccountRestricted,
@@ -23,11 +22,13 @@ from connector_core import (
     TemplateNotFound,
     UsageLimitExceeded,
 )
+from connector_core.testing.wire_behaviours import respond_json
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wire_server import Behaviour
+    from connector_core.testing.wire_server import Behaviour
 
 CONFIG: dict[str, Any] = {
     "apiKey": "SG.made-up-key-4Xq.9-_7Zt",
@@ -49,7 +50,7 @@ TO = "personalizations.0.to.0.email"
 
 @pytest.fixture(autouse=True)
 def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire_server.forget_network_environment(monkeypatch)
+    network_environment.forget_network_environment(monkeypatch)
 
 
 @pytest.fixture

@@ -6,16 +6,19 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
+import network_environment
 import pytest
-import wire_server
-from wire_server import WireServer, format_everything, respond, respond_json
+from crash_report import format_everything
 
 from connector_core import Host, Limits, Message, SendError
+from connector_core.testing import wire_behaviours, wire_server
+from connector_core.testing.wire_behaviours import respond, respond_json
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wire_server import Behaviour
+    from connector_core.testing.wire_server import Behaviour
 
 KEY = "SG.5f2c/9a+Sec\"r'et\\"
 CODE = "731904"
@@ -24,7 +27,7 @@ WRITTEN = {KEY, json.dumps(KEY)[1:-1], repr(KEY)[1:-1], "5f2c/9a"}
 
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    wire_server.forget_network_environment(monkeypatch)
+    network_environment.forget_network_environment(monkeypatch)
     monkeypatch.setenv("SENDGRID_KEY_OF_THE_TEST", KEY)
     for name in ("", "urllib3", "requests", "connector_core"):
         caplog.set_level(logging.DEBUG, logger=name)
@@ -69,8 +72,8 @@ ECHOES = [echo_in_an_error, echo_the_bare_key_as_field, echo_in_html]
 FAILURES = [
     pytest.param(respond_json({"errors": [{"message": "No."}]}, 401), id="refuses"),
     pytest.param(respond(500), id="fails"),
-    pytest.param(wire_server.hang_up, id="hangs up"),
-    pytest.param(wire_server.stay_silent, id="says nothing"),
+    pytest.param(wire_behaviours.hang_up, id="hangs up"),
+    pytest.param(wire_behaviours.stay_silent, id="says nothing"),
     pytest.param(respond(302, headers=["Location: https://other.example/"]), id="redirects"),
     pytest.param(respond(202), id="says 202 alone"),
     pytest.param(respond(429), id="is busy"),

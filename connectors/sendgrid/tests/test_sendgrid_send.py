@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import network_environment
 import pytest
-import wire_server
-from wire_server import WireServer, respond
 
 from connector_core import Host, InvalidMessage, InvalidResponse, Limits, Message, SendError, SendResult
+from connector_core.testing.wire_behaviours import respond
+from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wire_server import Behaviour, Request
+    from connector_core.testing.wire_server import Behaviour, Request
 
 API_KEY = "SG.made-up-key-4Xq.9-_7Zt"
 TEXT = {"usageType": "Register", "type": "text/plain", "subject": "Welcome", "content": "Your code is {{code}}."}
@@ -34,7 +35,7 @@ MESSAGE = Message("ann@example.com", "Register", {"code": "483920"})
 
 @pytest.fixture(autouse=True)
 def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire_server.forget_network_environment(monkeypatch)
+    network_environment.forget_network_environment(monkeypatch)
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""At the end of a test run: the faults that the conformance kit found, each with the check that found it."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,1 +1,0 @@
-from connector_core.testing.wire_server import *  # noqa: F403
