@@ -52,7 +52,12 @@ def render_content(
         html: the HTML, into which values are put escaped, for text and for attributes in quotes.
         text: the plain text; without it, it is derived from the HTML.
 
+    Raises:
+        TypeError: neither HTML nor text is given.
+
     """
+    if html is None and text is None:
+        raise TypeError("a mail needs html, text or both")
     rendered = "" if html is None else _fill_in(html, variables, escape)
     plain = derive_text(rendered) if text is None else render_text(text, variables)
     return Content(clean_header(render_text(subject, variables)), plain, rendered)

@@ -1,4 +1,4 @@
-"""The README as the tests read it: its blocks, its tables, and the command line that it speaks of."""
+"""Pages as the tests read them: blocks, the tables of the README, and the command line that it speaks of."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ class Block(NamedTuple):
     text: str
 
 
-def read_blocks() -> Iterator[Block]:
+def read_blocks(page: str) -> Iterator[Block]:
+    """Yield the blocks of a page; a section is what stands below any heading but the page's own."""
     section = ""
     before = 0
-    for found in re.finditer(r"^## ([^\n]+)$|^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL):
+    for found in re.finditer(r"^##+ ([^\n]+)$|^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
         if found[1]:
             section = found[1]
         else:
-            paragraph = README[before : found.start()].strip().rpartition("\n\n")[2]
+            paragraph = page[before : found.start()].strip().rpartition("\n\n")[2]
             yield Block(section, paragraph, found[2], found[3])
         before = found.end()
 
 
-BLOCKS = list(read_blocks())
+BLOCKS = list(read_blocks(README))
 PROGRAMS = {
     section: "".join(b.text for b in BLOCKS if b.section == section and b.language == "python")
     for section in dict.fromkeys(b.section for b in BLOCKS if b.language == "python")

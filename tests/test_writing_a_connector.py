@@ -12,11 +12,11 @@ import sys
 import sysconfig
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from installed import INSTALLED
-from readme_page import COMMAND_LINE, ROOT, Block
+from readme_page import COMMAND_LINE, ROOT, Block, read_blocks
 from support_table import DEVELOPER_PAGE, DOCS, replace_check_rows
 
 import connector_core
@@ -26,27 +26,12 @@ from connector_core.testing import HttpConnectorTests, wire_behaviours
 from connector_core.testing.subject import SubjectChecks
 from connector_core.testing.wire_checks import WireChecks
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 PAGE = (DOCS / DEVELOPER_PAGE).read_text("utf-8")
 LONGEST_COMMANDS = 120.0
 """Seconds for the commands of one block; the longest takes 15."""
 
 
-def read_blocks() -> Iterator[Block]:
-    section = ""
-    before = 0
-    for found in re.finditer(r"^##+ ([^\n]+)$|^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
-        if found[1]:
-            section = found[1]
-        else:
-            paragraph = PAGE[before : found.start()].strip().rpartition("\n\n")[2]
-            yield Block(section, paragraph, found[2], found[3])
-        before = found.end()
-
-
-BLOCKS = list(read_blocks())
+BLOCKS = list(read_blocks(PAGE))
 
 
 # The page, from top to bottom
