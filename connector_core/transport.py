@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connector_core.errors import InvalidMessage, SendError
 from connector_core.http_answer import Response, read_answer, unmark_redirect
@@ -52,6 +52,16 @@ class Limits:
             raise ValueError("Limits are above zero; only retries may be 0.")
 
 
+class _Call(NamedTuple):
+    """What a connector asks for."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str | Secret]
+    json: Any
+    data: bytes | Mapping[str, Any] | None
+
+
 class Transport:
     """The HTTP client that the core hands to every connector; safe in many threads and after a fork.
 
@@ -69,7 +79,7 @@ class Transport:
         self._process = 0
         self._environment: dict[str, dict[str, Any]] = {}
 
-    def request(
+    def request(  # noqa: PLR0913  each of them is a part of a request
         self,
         method: str,
         url: str,
@@ -77,6 +87,7 @@ class Transport:
         headers: Mapping[str, str | Secret],
         json: Any = None,
         data: bytes | Mapping[str, Any] | None = None,
+        limits: Limits | None = None,
     ) -> Response:
         """Send a request and return the whole answer, whatever its status.
 
@@ -88,6 +99,7 @@ class Transport:
             headers: the header fields; a `Secret` is revealed as late as possible.
             json: a JSON value to send, in which a `Secret` may stand; its content type is added. Or
             data: bytes, or the fields of a form, the same.
+            limits: limits for this request alone, such as what a send has left; else those of the transport.
 
         Raises:
             ProviderUnavailable: no connection: surely not sent.
@@ -97,13 +109,15 @@ class Transport:
             SendError: the request itself can't be written.
 
         """
-        deadline = time.monotonic() + self.limits.total
+        call = _Call(method, url, headers, json, data)
+        limits = limits or self.limits
+        deadline = time.monotonic() + limits.total
         retry: Retry | None = None
         while True:
-            result = self._attempt(method, url, headers, (json, data), deadline)
+            result = self._attempt(call, limits, deadline)
             if not _surely_not_taken(result):
                 break
-            retry = retry or _first_retry(self.limits.retries)
+            retry = retry or _first_retry(limits.retries)
             if not retry.total:
                 break
             retry = retry.increment()
@@ -122,14 +136,7 @@ class Transport:
         if session is not None and self._process == os.getpid():
             session.close()
 
-    def _attempt(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str | Secret],
-        content: tuple[Any, bytes | Mapping[str, Any] | None],
-        deadline: float,
-    ) -> Response | SendError:
+    def _attempt(self, call: _Call, limits: Limits, deadline: float) -> Response | SendError:
         """Send a request once; what went wrong is returned, so that no exception that quotes the request lives on."""
         import requests
         from urllib3.exceptions import HTTPError
@@ -139,19 +146,19 @@ class Transport:
 
         session = self._session()
         remaining = max(deadline - time.monotonic(), 0.001)
-        timeout = (min(self.limits.connect, remaining), min(self.limits.read, remaining))
-        exchange.begin(deadline, self.limits.read, tracked=session is not self._hosts_session)
+        timeout = (min(limits.connect, remaining), min(limits.read, remaining))
+        exchange.begin(deadline, limits.read, tracked=session is not self._hosts_session)
         try:
-            request = self._prepare(session, method, url, headers, content)
+            request = self._prepare(session, call)
         except InvalidMessage as problem:
             return problem.with_traceback(None)
         except ValueError:  # of requests, too
             return SendError(MALFORMED_REQUEST)
         try:
             request.register_hook("response", unmark_redirect)  # type: ignore[no-untyped-call]  # requests' own
-            settings = self._settings(session, url)
+            settings = self._settings(session, call.url)
             with session.send(request, stream=True, allow_redirects=False, timeout=timeout, **settings) as answer:
-                return read_answer(answer, self.limits.response_bytes, deadline)
+                return read_answer(answer, limits.response_bytes, deadline)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             return diagnose_failure(error, sent=exchange.sent)
 
@@ -165,21 +172,13 @@ class Transport:
             self._own_session, self._process = make_session(), os.getpid()
         return self._own_session
 
-    def _prepare(
-        self,
-        session: requests.Session,
-        method: str,
-        url: str,
-        headers: Mapping[str, str | Secret],
-        content: tuple[Any, bytes | Mapping[str, Any] | None],
-    ) -> requests.PreparedRequest:
+    def _prepare(self, session: requests.Session, call: _Call) -> requests.PreparedRequest:
         import requests
 
-        json, data = content
-        body: Any = data if json is None else _write_json(json)
-        fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in headers.items()}
+        body: Any = call.data if call.json is None else _write_json(call.json)
+        fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in call.headers.items()}
         given = {name.lower() for name in fields}
-        if json is not None and "content-type" not in given:
+        if call.json is not None and "content-type" not in given:
             fields["Content-Type"] = "application/json"
         if "accept-encoding" not in given:
             fields["Accept-Encoding"] = "identity"  # a host's session may offer what isn't unpacked
@@ -188,9 +187,10 @@ class Transport:
         if session is self._hosts_session:
             # Without `auth`, requests would put what a .netrc has for this host in the place of the connector's header.
             auth = _leave_as_it_is if session.auth is None or "authorization" in given else session.auth
-            return session.prepare_request(requests.Request(method, url, headers=fields, data=body, auth=auth))
+            request_to_prepare = requests.Request(call.method, call.url, headers=fields, data=body, auth=auth)
+            return session.prepare_request(request_to_prepare)
         request = requests.PreparedRequest()
-        request.prepare(method=method, url=url, headers=fields, data=body)
+        request.prepare(method=call.method, url=call.url, headers=fields, data=body)
         return request
 
     def _settings(self, session: requests.Session, url: str) -> Mapping[str, Any]:

@@ -265,3 +265,10 @@ def test_a_value_that_is_no_json_is_an_invalid_message_and_not_sent(json: object
         transport.request("POST", server.url, headers={}, json=json)
     assert caught.value.outcome == "not_sent"
     assert server.connections == 0
+
+
+def test_a_request_may_have_limits_of_its_own() -> None:
+    with WireServer(stay_silent) as server:
+        transport = Transport(limits=Limits(read=1000, total=1000))
+        with pytest.raises(DeliveryUnknown, match="took too long"):
+            finish(lambda: transport.request("POST", server.url, headers={}, data=b"x", limits=QUICK))

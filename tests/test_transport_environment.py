@@ -151,6 +151,30 @@ def test_netrc_is_never_read(transport: Transport, monkeypatch: pytest.MonkeyPat
     assert "authorization" not in server.requests[0].headers
 
 
+def test_netrc_takes_no_place_of_a_connectors_credentials_in_a_session_of_the_hosts_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login ann password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with requests.Session() as session, WireServer(respond(200)) as server:
+        transport = Transport(session)
+        transport.request("POST", server.url, headers={"Authorization": Secret("Bearer token")}, data=b"x")
+        transport.request("POST", server.url, headers={}, data=b"x")
+
+    assert [request.headers.get("authorization") for request in server.requests] == ["Bearer token", None]
+
+
+def test_a_hosts_own_authorization_serves_requests_that_have_none() -> None:
+    with requests.Session() as session, WireServer(respond(200)) as server:
+        session.auth = ("gateway", "password")
+        transport = Transport(session)
+        transport.request("POST", server.url, headers={"Authorization": Secret("Bearer token")}, data=b"x")
+        transport.request("POST", server.url, headers={"X-Api-Key": "key"}, data=b"x")
+
+    sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == ["Bearer token", "Basic Z2F0ZXdheTpwYXNzd29yZA=="]
+
+
 def test_a_session_of_the_host_sends_with_its_headers_proxies_and_adapters() -> None:
     adapters_seen = []
 

@@ -43,7 +43,7 @@ def fail_to_post(
     url: str,
     secret: Secret = HIDDEN,
     make_session: Callable[[], requests.Session] | None = None,
-    **content: dict[str, Any],
+    **content: Any,
 ) -> str:
     """Send a request that must fail; return all that might be shown of the error."""
     session = make_session() if make_session else None

@@ -102,7 +102,7 @@ def test_no_variable_of_the_environment_turns_the_check_off(
 
 def test_a_request_has_no_argument_that_turns_the_check_off() -> None:
     parameters = set(inspect.signature(Transport.request).parameters)
-    assert parameters == {"self", "method", "url", "headers", "json", "data"}
+    assert parameters == {"self", "method", "url", "headers", "json", "data", "limits"}
 
 
 def test_a_ca_bundle_that_is_not_there_means_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
