@@ -1,0 +1,1 @@
+"""SMTP connector for connector-core: mails through any mail server."""

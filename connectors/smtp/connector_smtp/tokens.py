@@ -1,0 +1,159 @@
+"""OAuth2 access tokens for a mail server: given in the config, or fetched with a refresh token (RFC 6749)."""
+
+from __future__ import annotations
+
+import copy
+import math
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from connector_core import (
+    AuthorizationFailed,
+    DeliveryUnknown,
+    InvalidResponse,
+    ProviderReply,
+    ProviderUnavailable,
+    Secret,
+    SendError,
+    make_refusal,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from connector_core import Response, Transport
+
+_LIFE_WITHOUT_WORD = 300.0
+"""Seconds that a token is kept where nothing was said of its life (RFC 6749, section 5.1 leaves that open)."""
+
+_MARGIN = 60.0
+_REFUSALS = frozenset({400, 401, 403})  # RFC 6749, section 5.2
+_PLACE = "Token address"
+
+
+class AccessTokens:
+    """The access tokens of one config, each used until it expires; many threads share one fetch.
+
+    Args:
+        auth: the setting `auth` of the config.
+        redact: strikes the config's secrets out of a text.
+
+    """
+
+    def __init__(self, auth: Mapping[str, Any], redact: Callable[[str], str]) -> None:
+        self._auth = auth
+        self._redact = redact
+        self._token: Secret | None = auth.get("accessToken")
+        self._expires: float = auth["expires"] / 1000 if "expires" in auth else math.inf
+        self._lock = threading.Lock()
+        self._fetching: Future[Secret | SendError] | None = None
+
+    def current(self, transport: Transport, deadline: float) -> tuple[Secret, bool]:
+        """Return a token, and whether it has just been fetched.
+
+        Args:
+            transport: fetches a new one.
+            deadline: the time (`time.monotonic`) until which that may take.
+
+        Raises:
+            SendError: none could be fetched; nothing was sent.
+
+        """
+        with self._lock:
+            if self._token is not None and (time.time() < self._expires or "refreshToken" not in self._auth):
+                return self._token, False
+            fetching, is_mine = self._fetching, self._fetching is None
+            if fetching is None:
+                fetching = self._fetching = Future()
+        if is_mine:
+            self._fetch(transport, deadline, fetching)
+        try:
+            found = fetching.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            found = _unavailable("it took too long")
+        if isinstance(found, SendError):
+            raise copy.copy(found)  # each thread that waited has a traceback of its own
+        return found, True
+
+    def discard(self, token: Secret) -> bool:
+        """Forget a token that the mail server refuses, and return whether another one can be had."""
+        with self._lock:
+            if "refreshToken" in self._auth and self._token == token:
+                self._token = None
+        return "refreshToken" in self._auth
+
+    def _fetch(self, transport: Transport, deadline: float, fetching: Future[Secret | SendError]) -> None:
+        found: Secret | SendError = _unavailable("it was interrupted")
+        life = 0.0
+        try:
+            found, life = self._request(transport, deadline)
+        finally:
+            with self._lock:
+                if isinstance(found, Secret):
+                    self._token, self._expires = found, time.time() + life
+                self._fetching = None
+            fetching.set_result(found)
+
+    def _request(self, transport: Transport, deadline: float) -> tuple[Secret | SendError, float]:
+        """Return a new token and the seconds that it lives, or why there is none."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return _unavailable("it took too long"), 0
+        hasty = copy.copy(transport)  # with the same connections
+        hasty.limits = replace(transport.limits, total=left)
+        fields = {"grant_type": "refresh_token", "refresh_token": self._auth["refreshToken"]}
+        fields["client_id"] = self._auth["clientId"]
+        if "clientSecret" in self._auth:
+            fields["client_secret"] = self._auth["clientSecret"]
+        try:
+            answer = hasty.request("POST", self._auth["accessUrl"], headers={"Accept": "application/json"}, data=fields)
+        except SendError as error:
+            # Whatever became of this request, it was not the mail.
+            reason = str(error) if error.outcome == "not_sent" else "no clear answer came back"
+            return _unavailable(reason, retryable=error.retryable or isinstance(error, DeliveryUnknown)), 0
+        return self._read(answer)
+
+    def _read(self, answer: Response) -> tuple[Secret | SendError, float]:
+        body = answer.json()
+        body = body if isinstance(body, dict) else {}
+        token = body.get("access_token")
+        if answer.status in range(200, 300) and isinstance(token, str) and token.isascii() and token.isprintable():
+            return Secret(token), _read_life(body.get("expires_in"))
+        return self._refuse(answer, body), 0
+
+    def _refuse(self, answer: Response, body: Mapping[str, Any]) -> SendError:
+        code = body.get("error")
+        code = code if isinstance(code, str) else None
+        said = body.get("error_description", code)
+        said = self._redact(said) if isinstance(said, str) else None
+        if answer.status in _REFUSALS or (code is not None and answer.status < 400):  # noqa: PLR2004  no refusal by itself
+            advice = "No access token could be had, so nothing was sent: check clientId, clientSecret and refreshToken"
+            advice += " in auth of the config"
+            return make_refusal(answer, _PLACE, said=said, code=code, kind=AuthorizationFailed, advice=advice)
+        if answer.status >= 500 or answer.status in {408, 429}:  # noqa: PLR2004  failures of the server
+            advice = "No access token could be had for now, so nothing was sent: send again later"
+            return make_refusal(answer, _PLACE, said=said, code=code, kind=ProviderUnavailable, advice=advice)
+        return InvalidResponse(
+            "What answered gives no access tokens, so nothing was sent: check auth.accessUrl in the config.",
+            provider=ProviderReply(code=code, message=said, status=answer.status),
+            outcome="not_sent",
+        )
+
+
+def _read_life(seconds: object) -> float:
+    try:
+        life = float(seconds) if isinstance(seconds, int | float | str) else _LIFE_WITHOUT_WORD
+    except ValueError:
+        life = _LIFE_WITHOUT_WORD
+    return max(life - _MARGIN, life / 2)
+
+
+def _unavailable(reason: str, *, retryable: bool = True) -> ProviderUnavailable:
+    return ProviderUnavailable(
+        f"No access token could be fetched, so nothing was sent: check auth.accessUrl in the config, then send again. "
+        f"({reason})",
+        retryable=retryable,
+    )

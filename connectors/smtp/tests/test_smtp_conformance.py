@@ -1,0 +1,55 @@
+"""The conformance kit on the SMTP connector."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from connector_core import Message
+from connector_core.testing import ConnectorTests
+
+REQUIRED = ("SignIn", "Register", "ForgotPassword", "Generic")
+
+
+def make_config(**auth: Any) -> dict[str, Any]:
+    return {
+        "host": "smtp.example.com",
+        "port": 587,
+        "auth": {"user": "mailer@example.com", **auth},
+        "fromEmail": '"Example, Inc." <noreply@example.com>',
+        "templates": [
+            {
+                "usageType": name,
+                "contentType": "text/html",
+                "subject": f"{name} at {{{{application.name}}}}",
+                "content": f"<p>The code for {name} is {{{{code}}}}.</p>",
+            }
+            for name in REQUIRED
+        ],
+        "replyTo": "Support <support@example.com>",
+        "customHeaders": {"X-Team": "sign-in"},
+        "name": "app.example.com",
+        "socketTimeout": 600000,
+    }
+
+
+class TestPassword(ConnectorTests):
+    connector_id = "simple-mail-transfer-protocol"
+    config: ClassVar = make_config(**{"pass": "made-up/p4ssw0rd+of=test"})
+    message = Message("person@example.com", "SignIn", {"code": "483920"})
+
+
+class TestRefreshToken(ConnectorTests):
+    connector_id = "simple-mail-transfer-protocol"
+    config: ClassVar = make_config(
+        type="oauth2",
+        clientId="client-of-the-test",
+        clientSecret="made-up-client-s3cret",
+        refreshToken="made-up/refresh+t0ken",
+    )
+    message = Message("person@example.com", "SignIn", {"code": "483920"})
+
+
+class TestAccessToken(ConnectorTests):
+    connector_id = "simple-mail-transfer-protocol"
+    config: ClassVar = {**make_config(type="OAuth2", accessToken="made-up-access-t0ken" * 60), "secure": True}
+    message = Message("person@example.com", "SignIn", {"code": "483920"})
