@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from connector_core.config import Config, read_config, redact_config
@@ -29,6 +30,7 @@ _STEP = re.compile(r'\.([\w$-]+)|\["(?:[^"\\]|\\.)*"\]')
 """A step of a JSON path; one that the schema doesn't declare is a key that somebody wrote, which may be anything."""
 
 _REPORT = "report it to its author"
+_LONGEST_ID = 1000
 
 
 class Connector:
@@ -232,7 +234,7 @@ class ConfiguredConnector:
             failure.__cause__ = cause
         else:
             self._log(message, result.status, started)
-            return result
+            return _clean(result)
         # Outside of the except block: Python would link the cause once more, after the redaction.
         self._log(message, getattr(failure, "outcome", failure.code), started)
         self.config.redaction().redact_exception(failure)
@@ -252,3 +254,13 @@ class ConfiguredConnector:
         from connector_core.log import log_send  # logging is slow to import, and a host that only lists needs none
 
         log_send(self._metadata.id, message.type, outcome, time.perf_counter() - started)
+
+
+def _clean(result: SendResult) -> SendResult:
+    """Return a result whose message id is one line that a log or a column of a database can take."""
+    message_id: object = result.message_id  # a foreign connector may give anything, and has sent
+    if isinstance(message_id, str) and message_id.isprintable() and len(message_id) <= _LONGEST_ID:
+        return result
+    from connector_core.rendering import clean_header
+
+    return replace(result, message_id=clean_header(str(message_id))[:_LONGEST_ID])

@@ -6,7 +6,7 @@ import json
 import re
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from connector_core.errors import InvalidResponse, ProviderReply
@@ -27,7 +27,7 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)  # it may repeat the message, codes and all
 
     def json(self) -> Any:
         """Return the JSON value that the body holds, or None where it is no JSON."""

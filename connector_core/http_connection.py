@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import logging
 import math
 import os
 import re
@@ -37,10 +38,13 @@ class _Exchange(threading.local):
     deadline = float("inf")
     silence = float("inf")
     sent: bool | None = None
+    is_own = False
+    """Whether this thread is within a request of the transport's own session."""
 
     def begin(self, deadline: float, silence: float, *, tracked: bool) -> None:
         """Start an attempt; `sent` is None where the connections are not ours, so that nobody can tell."""
         self.deadline, self.silence, self.sent = deadline, silence, False if tracked else None
+        self.is_own = tracked
 
     def remaining(self) -> float:
         """Return the seconds that the next step may take."""
@@ -51,6 +55,14 @@ class _Exchange(threading.local):
 
 
 exchange = _Exchange()
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG or not exchange.is_own
+
+
+# At level DEBUG urllib3 logs path and query of each request, which may hold a token.
+logging.getLogger("urllib3.connectionpool").addFilter(_is_not_ours)
 
 
 class _DeadlineReader(io.RawIOBase):

@@ -43,20 +43,20 @@ _ERROR_OF_STATUS: dict[int, type[SendError]] = {
     503: ProviderUnavailable,
 }
 _ADVICE: dict[type[SendError], str] = {
-    AccountRestricted: "does not let the account send: ask its support why",
-    AuthorizationFailed: "refuses the credentials: check them in the config",
-    DeliveryUnknown: "failed while it had the message, so nobody knows whether it was sent: look there before you send "
-    "it again",
-    InvalidMessage: "refuses the message: mend what it names, then send again",
-    InvalidResponse: "answered something that can't be understood: check the address in the config, and there whether "
-    "the message was sent",
-    ProviderUnavailable: "is not available, so nothing was sent: send again later",
-    RateLimitExceeded: "asks to slow down: send again later",
-    RecipientRejected: "does not deliver to this recipient: ask the person for another address",
-    SenderRejected: "does not accept the sender: confirm it there, or mend it in the config",
-    SendError: "refuses to send: act on what it says, or ask its support",
-    TemplateNotFound: "does not know the template: compare the config with the templates there",
-    UsageLimitExceeded: "lets the account send no more, since its credits are used up: check its billing",
+    AccountRestricted: "{0} does not let the account send: ask the support of {0} why",
+    AuthorizationFailed: "{0} refuses the credentials: check them in the config",
+    DeliveryUnknown: "{0} failed while it had the message, so nobody knows whether it was sent: look at {0} before you "
+    "send it again",
+    InvalidMessage: "{0} refuses the message: mend what it names, then send again",
+    InvalidResponse: "{0} gave an answer that can't be understood: check the address in the config, and look at {0} "
+    "whether the message was sent",
+    ProviderUnavailable: "{0} is not available, so nothing was sent: send again later",
+    RateLimitExceeded: "{0} asks to slow down: send again later",
+    RecipientRejected: "{0} does not deliver to this recipient: ask the person for another address",
+    SenderRejected: "{0} does not accept the sender: confirm it at {0}, or mend it in the config",
+    SendError: "{0} refuses to send: act on what it says, or ask the support of {0}",
+    TemplateNotFound: "{0} does not know the template: compare the config with the templates at {0}",
+    UsageLimitExceeded: "{0} lets the account send no more, since its credits are used up: check its billing",
 }
 
 
@@ -86,9 +86,10 @@ def make_refusal(  # noqa: PLR0913  each of them is a fact about one refusal
     """
     quote = _quote(said)
     kind = kind or _find_kind(answer.status)
-    sentence = advice or f"{provider} {_ADVICE.get(kind, _ADVICE[SendError])}"
+    sentence = advice or _ADVICE.get(kind, _ADVICE[SendError]).format(provider)
+    words = f"said: {quote}" if quote else f"answered HTTP {answer.status}"
     return kind(
-        f"{sentence}. ({provider} said: {quote or f'HTTP {answer.status}'})",
+        f"{sentence}. ({provider} {words})",
         provider=ProviderReply(
             code=code if type(code) is int else _quote(code) or None, message=quote or None, status=answer.status
         ),

@@ -47,7 +47,7 @@ class TemplateIndex:
         language = f" and the locale {locale}" if isinstance(locale, str) and locale else ""
         raise TemplateNotFound(
             f"There is no template for the usage type {usage_type}{language}, and no Generic one to take its place: "
-            f"add an entry to the config's templates."
+            "add one for it, or a Generic one without a locale, to the config."
         )
 
 

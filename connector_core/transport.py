@@ -161,6 +161,8 @@ class Transport:
                 return read_answer(answer, limits.response_bytes, deadline)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             return diagnose_failure(error, sent=exchange.sent)
+        finally:
+            exchange.is_own = False
 
     def _session(self) -> requests.Session:
         if self._hosts_session is not None:

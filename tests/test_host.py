@@ -309,3 +309,13 @@ def test_a_payload_that_was_spoiled_after_the_message_was_made_is_refused(make_h
     with pytest.raises(InvalidMessage, match=r"\$\.rate"):
         make_host(alpha)["alpha-mail"].send_message(CONFIG, spoiled)
     assert alpha.sent == []
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("<id@example>", "<id@example>"), ("<a\r\nBcc: b>", "<a Bcc: b>"), ("x" * 5000, "x" * 1000), (7, "7")],
+)
+def test_a_message_id_is_one_short_line_whatever_a_connector_gives(make_host: Make, given: Any, kept: str) -> None:
+    host = make_host(FakeConnector(send=lambda _config, _message: SendResult(message_id=given)))
+
+    assert host["alpha-mail"].send_message(CONFIG, message()).message_id == kept

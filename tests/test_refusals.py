@@ -70,7 +70,7 @@ def test_the_status_decides_what_a_refusal_is(
     assert type(error) is kind
     assert (error.outcome, error.retryable, error.retry_after) == (outcome, retryable, None)
     assert error.provider == ProviderReply(status=status)
-    assert f"Example said: HTTP {status}" in str(error)
+    assert f"Example answered HTTP {status}" in str(error)
 
 
 KINDS: list[type[SendError]] = [
@@ -181,7 +181,7 @@ def test_whatever_a_provider_says_is_quoted_without_control_characters(said: str
 def test_a_provider_that_says_nothing_is_quoted_with_the_status(said: str | None) -> None:
     error = make_refusal(answer(422), "Example", said=said)
     assert error.provider == ProviderReply(status=422)
-    assert str(error).endswith("(Example said: HTTP 422)")
+    assert str(error).endswith("(Example answered HTTP 422)")
 
 
 def test_a_long_text_in_a_language_without_spaces_is_quoted_in_part() -> None:

@@ -15,7 +15,7 @@ from network_environment import forget_network_environment
 
 from connector_core import Limits, Secret, SendError, Transport
 from connector_core.testing.wire_behaviours import hang_up, respond, say_and_close, stay_silent
-from connector_core.testing.wire_server import WireServer, refuse_connections
+from connector_core.testing.wire_server import HANG_GUARD, WireServer, refuse_connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,12 +66,29 @@ def test_a_secret_goes_out_as_it_is() -> None:
     assert server.requests[0].json() == {"key": [TOKEN]}
 
 
-def test_a_successful_request_logs_neither_secret_nor_payload(caplog: pytest.LogCaptureFixture) -> None:
-    with WireServer(respond()) as server, contextlib.closing(Transport()) as transport:
+@sessions
+def test_a_successful_request_logs_neither_secret_nor_payload(
+    make_session: Callable[[], requests.Session] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = make_session() if make_session else None
+    with WireServer(respond()) as server, contextlib.closing(Transport(session)) as transport:
         transport.request("POST", server.url, headers={"X-Token": Secret(TOKEN)}, json={"code": CODE})
-    assert "200" in caplog.text  # urllib3 does log
+    if session is not None:
+        session.close()
+        assert "200" in caplog.text  # urllib3 does log
     assert TOKEN not in caplog.text
     assert CODE not in caplog.text
+
+
+def test_a_path_that_may_hold_a_token_is_not_logged_and_requests_of_others_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with WireServer(respond()) as server, contextlib.closing(Transport()) as transport:
+        transport.request("POST", f"{server.url}/hook/{TOKEN}", headers={}, data=b"x")
+        ours = caplog.text
+        requests.post(f"{server.url}/of-the-host", data=b"x", timeout=HANG_GUARD)
+    assert ours == ""
+    assert "/of-the-host" in caplog.text
 
 
 @sessions
