@@ -102,7 +102,7 @@ class Support:
     @property
     def template_setting(self) -> TemplateSetting | None:
         """Return the setting that holds the templates."""
-        return find_template_setting(self.tests[0].config)
+        return find_template_setting(self.root)
 
     @property
     def entry_keys(self) -> set[str]:
@@ -208,8 +208,10 @@ def _find_imports(source: str) -> Iterator[str]:
 
 
 def list_checks(tests: type[ConnectorTests]) -> dict[str, Any]:
-    """Return the checks of a test class of the kit, in the order of the kit's files."""
-    classes = [one for one in tests.__mro__ if one.__module__.startswith("connector_core.testing.")]
+    """Return the checks of a test class of the kit, those of every connector first."""
+    common = [one for one in ConnectorTests.__mro__ if one.__module__.startswith("connector_core.testing.")]
+    others = [one for one in tests.__mro__ if one.__module__.startswith("connector_core.testing.")]
+    classes = dict.fromkeys([*common, *others])
     return {name: function for one in classes for name, function in vars(one).items() if name.startswith("test_")}
 
 

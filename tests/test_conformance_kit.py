@@ -9,10 +9,14 @@ import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 import pytest
-from faulty_connectors import FAULTS, FOUND, Fault, write_faulty, write_healthy
+from connector_faults import FAULTS
+from faulty_connectors import write_faulty, write_healthy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from fault import Fault
 
 Findings = dict[tuple[str, str], str]
 """What a test said, by the id of its connector and its own name."""
@@ -58,11 +62,11 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("one", FAULTS, ids=[one.id for one in FAULTS])
-def test_it_finds(one: Fault, findings: Findings, request: pytest.FixtureRequest) -> None:
+def test_it_finds(one: Fault, findings: Findings, record_property: Callable[[str, object], None]) -> None:
     said = findings[one.id, one.check]
 
     assert one.says in said, f"{one.check} said: {said or 'nothing'}"
-    request.config.stash.setdefault(FOUND, []).append((one.name, one.check))
+    record_property("fault", (one.name, one.check))
 
 
 def test_every_fault_has_a_connector_of_its_own() -> None:

@@ -19,7 +19,7 @@ SCHEMA = ConfigSchema(
 )
 
 
-def is_valid(name: str, value: object) -> bool:
+def is_valid(name: str, value: str) -> bool:
     return bool(SCHEMA.validator.is_valid({name: value}))
 
 

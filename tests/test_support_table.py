@@ -63,11 +63,11 @@ def test_a_connector_says_how_it_reaches_its_provider(support: Support) -> None:
 def test_the_number_of_checks_is_that_of_the_tests_that_pytest_finds() -> None:
     files = {file: one for one in find_support() for file in one.folder.glob("tests/test_*conformance.py")}
     done = run(sys.executable, "-m", "pytest", "--collect-only", "-q", *map(str, files), cwd=ROOT)
-    names = {name for one in find_support() for tests in one.tests for name in list_checks(tests)}
+    checks = {tests.__name__: list_checks(tests) for one in find_support() for tests in one.tests}
 
     found: Counter[str] = Counter()
-    for path, name in re.findall(r"^(.+?)::\w+::(\w+)", done.stdout, re.MULTILINE):
-        found[files[ROOT / path].connector.id] += name in names
+    for path, tests, name in re.findall(r"^(.+?)::(\w+)::(\w+)", done.stdout, re.MULTILINE):
+        found[files[ROOT / path].connector.id] += name in checks.get(tests, ())
     assert found == {one.connector.id: one.check_count for one in find_support()}
 
 

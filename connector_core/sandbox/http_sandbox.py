@@ -123,6 +123,8 @@ class OutboxServer:
             details: further facts by name, in the shape of JSON.
 
         """
+        if isinstance(to, str):
+            raise TypeError("`to` is a list of addresses, even where there is one")
         message = SandboxMessage(
             id=message_id or str(uuid.uuid4()),
             to=tuple(to),

@@ -13,10 +13,14 @@ pytest.register_assert_rewrite(
     "connector_core.testing.guide_checks",
     "connector_core.testing.sending_checks",
     "connector_core.testing.injection_checks",
+    "connector_core.testing.leak_checks",
+    "connector_core.testing.subject",
+    "connector_core.testing.http_checks",
+    "connector_core.testing.answer_checks",
     "connector_core.testing.wire_checks",
 )
 
 from connector_core.testing.conformance import ConnectorTests, HttpConnectorTests  # noqa: E402  see above
-from connector_core.testing.wire_checks import Refusal  # noqa: E402
+from connector_core.testing.provider import Refusal  # noqa: E402
 
 __all__ = ["ConnectorTests", "HttpConnectorTests", "Refusal"]

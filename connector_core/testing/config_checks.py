@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connector_core.jsonvalue import format_path
-from connector_core.testing.subject import SubjectChecks, replaced, walk, without
-from connector_core.testing.template_setting import REQUIRED_TYPES, find_template_setting
+from connector_core.testing.config_paths import replaced, walk, without
+from connector_core.testing.subject import SubjectChecks
+from connector_core.testing.template_setting import REQUIRED_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from connector_core.schema import Place
-    from connector_core.testing.subject import Path, Subject
+    from connector_core.testing.config_paths import Path
+    from connector_core.testing.subject import Subject
 
 _LAST_WORDS = frozenset(
     {"authorization", "credential", "credentials", "pass", "passphrase", "passwd", "password", "secret", "token"}
@@ -92,7 +94,7 @@ class ConfigChecks(SubjectChecks):
 
         To mend: build the setting on `urn:connector-core:email#/$defs/templates`, or require the four keys.
         """
-        setting = find_template_setting(self.config)
+        setting = subject.templates
         for usage_type in REQUIRED_TYPES if setting else ():
             assert setting is not None
             self._expect_issue(subject, setting.without_type(subject.config, usage_type), (setting.key,))
@@ -102,7 +104,7 @@ class ConfigChecks(SubjectChecks):
 
         To mend: add `find_repeated_templates(config)` to the hook `validate_config`.
         """
-        setting = find_template_setting(self.config)
+        setting = subject.templates
         if setting is not None:
             self._expect_issue(subject, setting.with_entry(subject.config, "SignIn", None, "SignIn"), (setting.key,))
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from connector_core.testing.answer_checks import AnswerChecks
 from connector_core.testing.config_checks import ConfigChecks
 from connector_core.testing.contract_checks import ContractChecks
 from connector_core.testing.guide_checks import GuideChecks
 from connector_core.testing.injection_checks import InjectionChecks
+from connector_core.testing.leak_checks import LeakChecks
 from connector_core.testing.sending_checks import SendingChecks
 from connector_core.testing.wire_checks import WireChecks
 
 
-class ConnectorTests(ContractChecks, ConfigChecks, GuideChecks, SendingChecks, InjectionChecks):
-    """The checks that hold for every connector.
+class ConnectorTests(ContractChecks, ConfigChecks, GuideChecks, SendingChecks, InjectionChecks, LeakChecks):
+    """The checks that hold for every connector of the type Email.
 
     A subclass names:
 
@@ -22,13 +24,15 @@ class ConnectorTests(ContractChecks, ConfigChecks, GuideChecks, SendingChecks, I
         languages: the languages of the guide and the description; English and French where nothing else is said.
         has_secrets: False for a connector whose config has none.
         public_settings: the paths of settings that sound like secrets and are none, such as `$.keyName`.
+        credentials: the paths of the secrets that the provider checks at a send; all where nothing is said.
         entry_point_group: the group to discover the connector in.
 
-    The sandbox is the connector's own, made by its hook `create_sandbox` with the config.
+    The sandbox is the connector's own, made by its hook `create_sandbox` with the config. Where a secret has a form of
+    its own that changing letters and digits breaks, override `alter_secret`.
     """
 
 
-class HttpConnectorTests(ConnectorTests, WireChecks):
+class HttpConnectorTests(AnswerChecks, WireChecks, ConnectorTests):
     """The checks for a connector that calls its provider over HTTP; faults of the wire are put before its sandbox.
 
     A subclass names besides:

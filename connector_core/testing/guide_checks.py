@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from connector_core.testing.config_paths import walk
 from connector_core.testing.subject import SubjectChecks
-from connector_core.testing.template_setting import find_template_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from connector_core.testing.subject import Subject
 
@@ -39,7 +39,10 @@ class GuideChecks(SubjectChecks):
                     pytest.fail(f"{where} is no JSON: {error}")
                 config = self._complete(subject, example)
                 whole += config == example
-                _set_references(config, monkeypatch)
+                secrets = subject.list_secrets(self.config)
+                for path, name, _ in walk(config, None):
+                    if path[-1] == "$env":
+                        monkeypatch.setenv(name, secrets.get(path[:-1], "made-up-secret"))
                 found = subject.connector.validate_config(config)
                 issues = [issue for issue in found if issue.code != "file_unreadable"]
                 assert not issues, f"{where} has an issue: {issues[0].path} {issues[0].message}"
@@ -56,7 +59,7 @@ class GuideChecks(SubjectChecks):
             closest = max(tables, key=lambda table: len(set(table) & set(keys)), default=[])
             missing = [key for key in keys if key not in closest]
             assert not missing, f"The guide ({language}) lacks settings in its table: {', '.join(missing)}."
-            unknown = [key for key in closest if key not in keys]
+            unknown = [key for key in closest if key.partition(".")[0] not in keys]
             assert not unknown, f"The guide ({language}) has settings that don't exist: {', '.join(unknown)}."
 
     def test_all_languages_of_the_guide_show_the_same_code(self, subject: Subject) -> None:
@@ -68,12 +71,14 @@ class GuideChecks(SubjectChecks):
         first = next(iter(blocks.values()))
         different = [language for language, found in blocks.items() if found != first]
         assert not different, f"Other code than in the first language: {', '.join(different)}."
+        guides = list(subject.connector.metadata.guide.values())
+        assert len(set(guides)) == len(guides), "Two languages have the same guide: translate it."
 
     def _complete(self, subject: Subject, example: Any) -> dict[str, Any]:
         """Return a config that has an example in its place."""
         config = subject.config
         if isinstance(example, list):
-            setting = find_template_setting(config)
+            setting = subject.templates
             if setting is None:
                 pytest.fail("The guide shows a list, and no setting is a list of templates.")
             return {**config, setting.key: example}
@@ -89,13 +94,3 @@ def _json_blocks(guide: str) -> Iterator[str]:
 
 def _first_column(table: str) -> list[str]:
     return [found[1] for row in table.splitlines() if (found := _KEY.match(row))]
-
-
-def _set_references(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the environment variables that an example refers to; the files that it names need not be there."""
-    members: Mapping[Any, Any] = value if isinstance(value, dict) else dict(enumerate(value))
-    for name, member in members.items():
-        if name == "$env" and isinstance(member, str):
-            monkeypatch.setenv(member, "made-up-secret")
-        elif isinstance(member, dict | list):
-            _set_references(member, monkeypatch)

@@ -10,8 +10,8 @@ import pytest
 from connector_core.errors import InvalidMessage
 from connector_core.jsonvalue import format_path
 from connector_core.message import Message
-from connector_core.testing.subject import SubjectChecks, replaced, walk
-from connector_core.testing.template_setting import find_template_setting
+from connector_core.testing.config_paths import replaced, walk
+from connector_core.testing.subject import SubjectChecks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ class InjectionChecks(SubjectChecks):
 
         To mend: render with `render_content`, or put what goes into a header through `clean_header`.
         """
-        config, setting = subject.config, find_template_setting(self.config)
+        config, setting = subject.config, subject.templates
         if setting is not None:
             config = setting.with_subject(config, "{{code}} {{name}} {{application.name}}")
         sandbox = subject.start_sandbox(config)
@@ -111,7 +111,7 @@ class InjectionChecks(SubjectChecks):
 
     def _try_setting(self, subject: Subject, sandbox: Sandbox, path: tuple[str | int, ...], hostile: str) -> None:
         config: Any = replaced(sandbox.config, path, hostile)
-        setting = find_template_setting(sandbox.config)
+        setting = subject.templates
         if subject.connector.validate_config(config):
             return
         before = len(sandbox.messages)

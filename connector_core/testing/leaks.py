@@ -21,6 +21,8 @@ def find_leak(text: str, secrets: Iterable[str]) -> str | None:
             return "in clear"
         if any(notation in text for notation in _base64_notations(secret)):
             return "in base64"
+        if secret.encode("utf-8", "surrogatepass").hex() in text.lower():
+            return "in hexadecimal"
     return None
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +17,8 @@ from connector_core.jsonvalue import format_path
 from connector_core.message import SendResult
 from connector_core.rendering import render_text
 from connector_core.templates import GENERIC
-from connector_core.testing.subject import SubjectChecks, replaced
-from connector_core.testing.template_setting import PLACEHOLDER, TemplateSetting, find_template_setting
+from connector_core.testing.config_paths import replaced
+from connector_core.testing.subject import SubjectChecks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,17 +26,26 @@ if TYPE_CHECKING:
     from connector_core.message import Message
     from connector_core.sandbox.protocol import SandboxMessage
     from connector_core.testing.subject import Subject
+    from connector_core.testing.template_setting import TemplateSetting
 
 _RICH: Mapping[str, Any] = {
     "code": "483920",
     "link": "https://app.example.com/join?a=1&b=2",
-    "application": {"name": "Kit & Co", "branding": {"colors": ["#fff", None]}},
-    "kit": {"deep": [1, 2.5, True, {"ü": "é 👍"}], "empty": "", "none": None},
+    "application": {"name": "Kit & Söhne 👍", "branding": {"colors": ["#fff", None]}},
+    "kit": {"deep": [1, 2.5, True, {"ü": "é"}], "empty": "", "none": None, "long": "a long text, " * 20 + "to its end"},
 }
-_MARKUP = "<b>4839</b>&amp;\"'"
+_SHOWN = ("link", "application.name", "kit.long")
+"""Variables of the rich payload that a mail shows where its template has placeholders for them."""
+
+_MARKUP = "<b>4839</b>&amp;\"' onclick='"
 _THREADS = 8
 _MESSAGES = 160
+_EAGER = 1e-6
+"""Seconds after which Python lets another thread run: so short that what threads share gets mixed up at once."""
+
 _UNKNOWN_TYPE = "KitUsageType"
+_LOCALE = "tlh-Latn"
+"""A language that no test config has, with a part that must not be cut off."""
 
 
 class SendingChecks(SubjectChecks):
@@ -50,20 +61,24 @@ class SendingChecks(SubjectChecks):
         assert isinstance(result, SendResult)
         assert result.message_id, "The result has no message id: give the provider's."
         assert list(result.recipients) == [self.message.to], "The result's recipients lack the one of the message."
-        (accepted,) = sandbox.messages
-        assert accepted.to == (self.message.to,)
+        assert len(sandbox.messages) == 1, f"The sandbox has {len(sandbox.messages)} messages after one send."
+        assert sandbox.messages[0].to == (self.message.to,), f"It went to {sandbox.messages[0].to}."
+        second = subject.send(sandbox.config, self.message)
+        assert second.message_id != result.message_id, "Two messages have the same id: give the provider's."
 
     def test_the_payload_arrives_unchanged(self, subject: Subject) -> None:
         """Guards that templates get every variable as the host gave it.
 
         To mend: pass `message.payload` on whole where the provider fills in templates, else render with it.
         """
-        sandbox = subject.start_sandbox()
+        setting = subject.templates
+        config = subject.config if setting is None else setting.with_placeholders(subject.config, _SHOWN)
+        sandbox = subject.start_sandbox(config)
         message = subject.make_message(**_RICH)
         subject.send(sandbox.config, message)
-        (accepted,) = sandbox.messages
+        accepted = sandbox.messages[-1]
         if accepted.payload is None:
-            self._check_rendered(accepted, message, find_template_setting(sandbox.config), sandbox.config)
+            _check_rendered(accepted, message)
         else:
             lost = [name for name, value in message.payload.items() if accepted.payload.get(name, self) != value]
             assert not lost, f"These variables were dropped or changed: {', '.join(lost)}."
@@ -74,7 +89,7 @@ class SendingChecks(SubjectChecks):
         To mend: `TemplateIndex(config["templates"]).find(message.type, message.payload.get("locale"))`.
         """
         sandbox = subject.start_sandbox()
-        setting = find_template_setting(sandbox.config)
+        setting = subject.templates
         for usage_type in setting.entries(sandbox.config) if setting else ("SignIn", "Register"):
             subject.send(sandbox.config, subject.make_message(usage_type=usage_type))
             self._check_template(sandbox.messages[-1], setting, sandbox.config, usage_type)
@@ -85,7 +100,7 @@ class SendingChecks(SubjectChecks):
         To mend: as for the templates of usage types; `TemplateIndex.find` falls back to `Generic`.
         """
         sandbox = subject.start_sandbox()
-        setting = find_template_setting(sandbox.config)
+        setting = subject.templates
         subject.send(sandbox.config, subject.make_message(usage_type=_UNKNOWN_TYPE))
         self._check_template(sandbox.messages[-1], setting, sandbox.config, GENERIC if setting else _UNKNOWN_TYPE)
 
@@ -95,14 +110,19 @@ class SendingChecks(SubjectChecks):
         To mend: let entries have a `locale` (`urn:connector-core:email#/$defs/locale`), and give
         `message.payload.get("locale")` to `TemplateIndex.find`.
         """
-        setting = find_template_setting(self.config)
+        setting = subject.templates
         if setting is None:
             return  # the endpoint chooses
-        config = setting.with_entry(subject.config, "SignIn", "de", "Register")
+        config = setting.with_entry(subject.config, "SignIn", _LOCALE, "Register")
         issues = subject.connector.validate_config(config)
         assert not issues, f"A template entry can't have a locale: {issues[0].message}"
         sandbox = subject.start_sandbox(config)
-        for locale, like in (("de-CH", "Register"), ("fr", "SignIn"), ("de", "Register")):
+        for locale, like in (
+            (f"{_LOCALE}-AQ", "Register"),
+            ("tlh", "SignIn"),
+            (_LOCALE, "Register"),
+            ("qaa", "SignIn"),
+        ):
             subject.send(sandbox.config, subject.make_message(usage_type="SignIn", locale=locale))
             self._check_template(sandbox.messages[-1], setting, self.config, like)
 
@@ -115,7 +135,8 @@ class SendingChecks(SubjectChecks):
         payload = {name: _MARKUP if isinstance(value, str) else value for name, value in self.message.payload.items()}
         subject.send(sandbox.config, subject.make_message(**{**payload, "code": _MARKUP}))
         (accepted,) = sandbox.messages
-        assert "<b>4839</b>" not in accepted.html, "A value of the payload stands in the HTML as it is: escape it."
+        raw = [piece for piece in ("<b>4839</b>", "\"' onclick='") if piece in accepted.html]
+        assert not raw, "A value of the payload stands in the HTML as it is: escape it, quotes too."
 
     def test_wrong_credentials_are_an_authorization_failure(self, subject: Subject) -> None:
         """Guards that an administrator learns that the credentials are wrong, and in the provider's words.
@@ -124,15 +145,17 @@ class SendingChecks(SubjectChecks):
         """
         sandbox = subject.start_sandbox()
         for path, secret in subject.list_secrets(sandbox.config).items():
-            wrong = replaced(sandbox.config, path, secret[::-1] + "x")
-            error = subject.attempt(wrong, self.message).error
             where = format_path(path)
+            if self.credentials and where not in self.credentials:
+                continue
+            wrong = replaced(sandbox.config, path, self.alter_secret(secret))
+            error = subject.attempt(wrong, self.message).error
             assert error is not None, f"With a wrong {where} the send succeeded: a refusal is returned as a success."
             assert isinstance(error, AuthorizationFailed), f"With a wrong {where} the error is {type(error).__name__}."
-            assert error.outcome == "not_sent"
+            assert error.outcome == "not_sent", f"With a wrong {where} the outcome is {error.outcome}."
             assert error.provider is not None, "The error lacks what the provider said: give `provider=`."
             assert error.provider.status is not None, "The error lacks the provider's status."
-        assert list(sandbox.messages) == []
+        assert list(sandbox.messages) == [], "The sandbox took a message with wrong credentials."
 
     def test_two_configs_share_nothing(self, subject: Subject) -> None:
         """Guards hosts with several configs: a message goes out with its own config's credentials.
@@ -141,7 +164,7 @@ class SendingChecks(SubjectChecks):
         """
         other = subject.config
         for path, secret in subject.list_secrets(other).items():
-            other = replaced(other, path, secret[::-1])
+            other = replaced(other, path, self.alter_secret(secret))
         first, second = subject.start_sandbox(), subject.start_sandbox(other)
         with (
             subject.connector.configure(first.config) as one,
@@ -164,8 +187,20 @@ class SendingChecks(SubjectChecks):
         messages = [
             subject.make_message(to=f"person{number}@example.com", code=f"{number:06}") for number in range(_MESSAGES)
         ]
-        with subject.connector.configure(sandbox.config) as configured, ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(configured.send_message, messages))
+        start = Barrier(_THREADS)
+
+        def send(part: int) -> None:
+            start.wait()
+            for message in messages[part::_THREADS]:
+                configured.send_message(message)
+
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(_EAGER)
+        try:
+            with subject.connector.configure(sandbox.config) as configured, ThreadPoolExecutor(_THREADS) as pool:
+                list(pool.map(send, range(_THREADS)))
+        finally:
+            sys.setswitchinterval(interval)
         arrived = Counter(accepted.to[0] for accepted in sandbox.messages)
         assert arrived == {message.to: 1 for message in messages}, "A message is lost, or arrived twice."
         codes = {message.to: message.payload["code"] for message in messages}
@@ -182,7 +217,7 @@ class SendingChecks(SubjectChecks):
         for _ in range(2):
             configured.send_message(self.message)
             configured.close()
-        assert len(sandbox.messages) == 2
+        assert len(sandbox.messages) == 2, "After it was closed, the connector did not send again."
 
     @staticmethod
     def _check_template(
@@ -203,19 +238,15 @@ class SendingChecks(SubjectChecks):
         )
         assert not others, f"For {usage_type} something of the template for {others[0]} was sent."
 
-    @staticmethod
-    def _check_rendered(
-        accepted: SandboxMessage, message: Message, setting: TemplateSetting | None, config: Mapping[str, Any]
-    ) -> None:
-        entry: object = setting.entries(config)[message.type] if setting else None
-        found = PLACEHOLDER.findall(json.dumps(entry, ensure_ascii=False))
-        if not any(name == "code" for name in found):
-            pytest.fail(f"Put {{{{code}}}} into the template for {message.type} of the test's config.")
-        shown = _everything(accepted)
-        for name in found:
-            value = render_text(f"{{{{{name}}}}}", message.payload)
-            assert value in shown or escape(value) in shown, f"The variable {name} did not arrive."
-        assert str(message.payload["code"]) in accepted.text, "The text of the mail lacks the code."
+
+def _check_rendered(accepted: SandboxMessage, message: Message) -> None:
+    assert str(message.payload["code"]) in accepted.text, (
+        f"The variable code did not arrive; put {{{{code}}}} into the template for {message.type} of the test's config."
+    )
+    for name in _SHOWN:
+        value = render_text(f"{{{{{name}}}}}", message.payload)
+        assert value in accepted.text, f"The variable {name} did not arrive as it was."
+        assert not accepted.html or escape(value) in accepted.html, f"The HTML lacks the variable {name}."
 
 
 def _everything(accepted: SandboxMessage) -> str:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from connector_core.templates import GENERIC, list_template_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from connector_core.schema import Place
 
 REQUIRED_TYPES = ("Register", "SignIn", "ForgotPassword", GENERIC)
 PLACEHOLDER = re.compile(r"{{\s*([\w.]+)\s*}}")
+_CODE = re.compile(r"{{\s*code\s*}}")
 _SHORTEST_FRAGMENT = 3
 
 
@@ -54,13 +57,27 @@ class TemplateSetting:
 
     def with_subject(self, config: dict[str, Any], subject: str) -> dict[str, Any]:
         """Return a config with another subject in each entry that has one."""
+        return self._with_changed_entries(config, lambda entry: {"subject": subject} if "subject" in entry else {})
+
+    def with_placeholders(self, config: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        """Return a config whose content has more placeholders wherever it has that of the code."""
+        more = " ".join(f"{{{{{name}}}}}" for name in ("code", *names))
+
+        def change(entry: Mapping[str, Any]) -> dict[str, Any]:
+            texts = {key: text for key, text in entry.items() if isinstance(text, str) and key != "subject"}
+            return {key: _CODE.sub(more, text) for key, text in texts.items()}
+
+        return self._with_changed_entries(config, change)
+
+    def _with_changed_entries(
+        self, config: dict[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]
+    ) -> dict[str, Any]:
         setting = copy.deepcopy(config[self.key])
         for path, entry in list_template_entries(setting):
-            if "subject" in entry:
-                target = setting
-                for step in path:
-                    target = target[step]
-                target["subject"] = subject
+            target = setting
+            for step in path:
+                target = target[step]
+            target.update({key: value for key, value in change(entry).items() if key in target})
         return {**config, self.key: setting}
 
     def fragments(self, config: Mapping[str, Any]) -> dict[str, set[str]]:
@@ -73,11 +90,12 @@ class TemplateSetting:
         return found
 
 
-def find_template_setting(config: Mapping[str, Any]) -> TemplateSetting | None:
-    """Return the setting that holds the templates, or None where a config has none."""
-    for key, value in config.items():
-        types = {entry.get("usageType") for _, entry in list_template_entries(value)}
-        if types.issuperset(REQUIRED_TYPES):
+def find_template_setting(root: Place) -> TemplateSetting | None:
+    """Return the setting that holds the templates: a list of entries with `usageType`, or an object by usage type."""
+    for key, place in root.properties.items():
+        if place.items is not None and "usageType" in place.items.properties:
+            return TemplateSetting(key)
+        if GENERIC in place.properties:
             return TemplateSetting(key)
     return None
 
@@ -90,6 +108,8 @@ def _pieces(value: Any, name: str = "") -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for member in value:
             yield from _pieces(member, name)
+    elif type(value) is int and value >= 10**_SHORTEST_FRAGMENT:
+        yield str(value)
     elif isinstance(value, str):
         for piece in PLACEHOLDER.sub("\n", value).splitlines():
             if len(piece.strip()) >= _SHORTEST_FRAGMENT:

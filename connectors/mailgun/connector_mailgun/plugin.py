@@ -6,10 +6,11 @@ import json
 import re
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connector_core import (
     AccountRestricted,
+    AuthorizationFailed,
     Config,
     ConfigIssue,
     ConnectorMetadata,
@@ -35,7 +36,7 @@ from connector_core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _FIELD_OF_SETTING = {
     "tag": "o:tag",
@@ -45,25 +46,44 @@ _FIELD_OF_SETTING = {
 }
 """Mailgun's field for each optional setting (API reference, "Messages", "Send an email")."""
 
-_ERRORS: dict[str, tuple[type[SendError] | None, str | None]] = {
-    "^4.. .*limit exceeded, try again after": (RateLimitExceeded, None),
-    "^420": (RateLimitExceeded, None),
-    "^4.. .*domain is unverified": (SenderRejected, "Create the DNS records that Mailgun shows for the domain"),
-    "^4.. .*is not allowed to send": (AccountRestricted, "Mailgun does not let the account send this: do what it says"),
-    "^400 '?from'? parameter is": (SenderRejected, "Mailgun can't read the sender: check from in the config"),
-    "^400 '?to'? parameter is": (RecipientRejected, "Mailgun can't read the recipient: check the address"),
-    "^401": (
-        None,
-        "Mailgun refuses the API key: check apiKey in the config, and that it is for domain and endpoint",
-    ),
-    "^404 Domain not found": (
-        SenderRejected,
-        "Mailgun doesn't know the domain: check domain and endpoint in the config",
-    ),
-    "^404": (None, "There is no such place at Mailgun: check endpoint in the config"),
-}
-"""The error and the advice, by the first pattern that fits status and sentence: Mailgun has no codes. None stands for
-what the status alone says. The tests name the source of each sentence."""
+
+class _Rule(NamedTuple):
+    """What a refusal means that has one of the statuses, and words that the pattern finds."""
+
+    statuses: Collection[int]
+    words: str = ""
+    kind: type[SendError] | None = None
+    advice: str | None = None
+
+    def fits(self, status: int, said: str) -> bool:
+        return status in self.statuses and re.search(self.words, said) is not None
+
+
+_REFUSED = {400, 401, 402, 403, 420, 429}
+"""Statuses with which Mailgun surely has not taken a message, so that its words may say why."""
+
+_FROM = "Mailgun can't read the sender: check from in the config"
+_UNVERIFIED = "Create the DNS records that Mailgun shows for the domain"
+_RESTRICTED = "Mailgun does not let the account send this: do what it says"
+_KEY = "Mailgun refuses the API key: check apiKey in the config, and that it is for domain and endpoint"
+_DOMAIN = "Mailgun doesn't know the domain: check domain and endpoint in the config"
+_PLACE = "Mailgun doesn't find this: check endpoint in the config, and the name of the template if there is one"
+
+_RULES = (
+    _Rule(_REFUSED, "limit exceeded, try again after", RateLimitExceeded),
+    _Rule(_REFUSED, "domain is unverified", SenderRejected, _UNVERIFIED),
+    _Rule(_REFUSED, "is not allowed to send|are for test purposes only", AccountRestricted, _RESTRICTED),
+    _Rule({400}, "^'?from'? parameter is", SenderRejected, _FROM),
+    _Rule({400}, "^'?to'? parameter is", RecipientRejected, "Mailgun can't read the recipient: check the address"),
+    _Rule({401, 403}, "", AuthorizationFailed, _KEY),
+    _Rule({404}, "^Domain not found", SenderRejected, _DOMAIN),
+    _Rule({404}, "", SendError, _PLACE),
+    _Rule({420}, "", RateLimitExceeded),
+)
+"""The first that fits is what a refusal means, for Mailgun has no codes. The tests name the source of each sentence."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+"""Halves of pairs, which a payload may hold: alone they have no bytes in a form."""
 
 _TRY_AGAIN = re.compile("try again after (.+)")
 _MAX_READ = 1000
@@ -84,11 +104,11 @@ def validate_config(config: Config) -> list[ConfigIssue]:
 @hookimpl
 def send_message(config: Config, message: Message, transport: Transport) -> SendResult:
     """Send one mail (Mailgun API reference, "Messages", "Send an email")."""
-    requests = config.keep(MailgunRequests)
+    requests = config.keep(_Requests)
     answer = transport.request("POST", requests.url, headers=requests.headers, data=requests.make_form(message))
     message_id = _read_text(answer, "id")
     if answer.status != HTTPStatus.OK or not message_id:
-        raise read_refusal(answer, message.to)
+        raise _read_refusal(answer, message.to)
     return SendResult(message_id=message_id, status="queued", recipients={message.to: "queued"})
 
 
@@ -100,7 +120,7 @@ def create_sandbox(config: Mapping[str, Any] | None, port: int) -> Sandbox:
     return MailgunSandbox(config, port=port)
 
 
-class MailgunRequests:
+class _Requests:
     """The requests of one config: address, headers, and the form for a message."""
 
     def __init__(self, config: Config) -> None:
@@ -116,13 +136,6 @@ class MailgunRequests:
                 self._fixed[field] = {True: "yes", False: "no"}.get(config[setting], config[setting])
 
     def make_form(self, message: Message) -> dict[str, str]:
-        """Return the form for a message.
-
-        Raises:
-            TemplateNotFound: no delivery serves the usage type.
-            InvalidMessage: the domain of the recipient can't be written in ASCII.
-
-        """
         entry = self._deliveries.find(message.type, message.payload.get("locale"))
         variables = {**entry.get("variables", {}), **message.payload}
         form = {**self._fixed, "to": ascii_address(message.to)}
@@ -131,29 +144,30 @@ class MailgunRequests:
         subject = entry.get("subject", "")
         if "template" in entry:
             # Not h:X-Mailgun-Variables, as Logto has it: what stands there is visible in the source of the mail.
-            form |= {"template": entry["template"], "t:variables": json.dumps(variables), "t:text": "yes"}
+            form |= {"template": entry["template"], "t:text": "yes"}
+            form["t:variables"] = json.dumps(variables, ensure_ascii=False)
             form["subject"] = clean_header(render_text(subject, variables))
         else:
             content = render_content(variables, subject=subject, html=entry.get("html"), text=entry.get("text"))
             form |= {"subject": content.subject, "text": content.text, "html": content.html}
-        # One half of a surrogate pair, which a payload may hold, has no bytes in a form.
-        return {field: value.encode(errors="replace").decode() for field, value in form.items() if value}
+        return {field: _SURROGATES.sub("\ufffd", value) for field, value in form.items() if value}
 
 
-def read_refusal(answer: Response, recipient: str) -> SendError:
-    """Return the error for an answer that confirms no message to a recipient."""
+def _read_refusal(answer: Response, to: str) -> SendError:
+    """Return the error for an answer that confirms no message."""
     # A word such as "Forbidden" is worth quoting, a page is not.
     said = _read_text(answer, "message") or ("" if b"<" in answer.body else answer.body.decode(errors="replace"))
-    seen = f"{answer.status} {said[:_MAX_READ]}"
-    kind, advice = next((error for pattern, error in _ERRORS.items() if re.search(pattern, seen)), (None, None))
-    wait = _TRY_AGAIN.search(seen)
-    if wait and kind is RateLimitExceeded:
+    words = said[:_MAX_READ]
+    rule = next((rule for rule in _RULES if rule.fits(answer.status, words)), _Rule(()))
+    wait = _TRY_AGAIN.search(words)
+    if wait and rule.kind is RateLimitExceeded:
         answer = replace(answer, headers={"retry-after": wait[1], **answer.headers})
-    recipients = [recipient] if kind is RecipientRejected else []
-    return make_refusal(answer, "Mailgun", said=said, kind=kind, advice=advice, recipients=recipients)
+    recipients = [to] if rule.kind is RecipientRejected else []
+    return make_refusal(answer, "Mailgun", said=said, kind=rule.kind, advice=rule.advice, recipients=recipients)
 
 
 def _read_text(answer: Response, key: str) -> str | None:
+    """Return a text of the object that an answer holds."""
     body = answer.json()
     value = body.get(key) if isinstance(body, dict) else None
     return value if isinstance(value, str) else None

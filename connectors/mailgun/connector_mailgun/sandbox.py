@@ -5,7 +5,6 @@ It refuses what Mailgun refuses, in Mailgun's own words; the tests name where ea
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import secrets
@@ -17,18 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
 
+from connector_core import Secret
 from connector_core.sandbox import HttpSandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from flask.typing import ResponseReturnValue
 
+SENDER = "Example <noreply@mg.example.com>"
 REFUSED_RECIPIENT = "refused@example.com"
 """The address that the sandbox always refuses, as Mailgun does for a free account."""
 
 LARGEST_REQUEST = 54_945_382
-"""Bytes: the 52.4 MiB that Mailgun's refusal of a larger request names."""
+"""Bytes: the 52.4 MiB that Mailgun's refusal of a larger request names.
+
+A message may have 25 MB (Mailgun's user manual, "Send via HTTP"); what Mailgun says of a larger one isn't documented.
+"""
 
 _CONTENT_FIELDS = ("text", "html", "amp-html", "template")
 _RECIPIENT_FIELDS = ("to", "cc", "bcc")
@@ -41,9 +45,12 @@ class MailgunSandbox(HttpSandbox):
     """Serve Mailgun's sending API on loopback while a `with` block runs.
 
     Args:
-        config: a config whose key and domain shall be known. Without one the sandbox makes one up; without a key in
-            clear it makes a key up.
+        config: a config whose key and domain shall be known. Without one, or where its key is kept elsewhere, the
+            sandbox makes its own.
         port: the port to listen on; 0 takes a free one.
+
+    Raises:
+        ModuleNotFoundError: the extra `sandbox` is not installed; the sentence says how to install it.
 
     """
 
@@ -51,23 +58,20 @@ class MailgunSandbox(HttpSandbox):
 
     def __init__(self, config: Mapping[str, Any] | None = None, *, port: int = 0) -> None:
         super().__init__("Mailgun", "mailgun-email", port=port)
-        self._config = dict(config or _make_config())
-        if not isinstance(self._config.get("apiKey"), str):
-            self._config["apiKey"] = _make_key()
+        self._config = _adopt(config)
         self._domain = str(self._config.get("domain", "")).lower()
 
     @property
     def config(self) -> dict[str, Any]:
         """Return a new config that works against this sandbox."""
-        return {**copy.deepcopy(self._config), "endpoint": self.url}
+        return {**_copied(self._config), "endpoint": self.url}
 
     def add_routes(self, app: Flask) -> None:
         """Add the paths of Mailgun's API."""
         app.config["MAX_FORM_MEMORY_SIZE"] = None  # the route has Mailgun's own limit
-        app.add_url_rule("/v3/<domain>/messages", "messages", self.take_message, methods=["POST"])
+        app.add_url_rule("/v3/<domain>/messages", "messages", self._send, methods=["POST"])
 
-    def take_message(self, domain: str) -> ResponseReturnValue:
-        """Answer a request to send one message."""
+    def _send(self, domain: str) -> ResponseReturnValue:
         if not self._is_authorized():
             return Response("Forbidden", 401, {"WWW-Authenticate": 'Basic realm="MG API"'}, mimetype="text/plain")
         if (request.content_length or 0) > LARGEST_REQUEST:
@@ -87,6 +91,9 @@ class MailgunSandbox(HttpSandbox):
                 f"Domain {domain} is not allowed to send: Free accounts are for test purposes only. Please upgrade or "
                 "add the address to authorized recipients in Account Settings.",
             )
+        return self._take(form, everybody)
+
+    def _take(self, form: Mapping[str, list[str]], everybody: Iterable[str]) -> ResponseReturnValue:
         first = {field: values[0] for field, values in form.items()}
         variables = json.loads(first["t:variables"]) if "t:variables" in first else {}
         subject, text, html = _render(first, variables)
@@ -148,26 +155,34 @@ def _render(fields: Mapping[str, str], variables: Mapping[str, Any]) -> tuple[st
     if "template" not in fields:
         return subject, fields.get("text", ""), fields.get("html", "")
     title = f"Template {fields['template']}"
-    lines = [f"{name}: {_show(value)}" for name, value in variables.items()]
-    html = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
-    text = "\n".join([title, "", *lines]) if fields.get("t:text") == "yes" else ""
-    return subject or title, text, f"<h1>{escape(title)}</h1>\n{html}"
+    described = _describe(variables)
+    text = f"{title}\n\n{described}" if fields.get("t:text") == "yes" else ""
+    return subject or title, text, f"<h1>{escape(title)}</h1>\n<pre>{escape(described)}</pre>"
 
 
-def _show(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _describe(payload: Mapping[str, Any]) -> str:
+    """Return what stands for the content of a template, which only Mailgun knows."""
+    return "\n".join(
+        f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in payload.items()
+    )
 
 
-def _make_config() -> dict[str, Any]:
-    """Return a config with a new key, and the deliveries that the schema has for an example."""
-    schema = json.loads((resources.files("connector_mailgun") / "config.schema.json").read_text("utf-8"))
-    return {
-        "domain": "mg.example.com",
-        "apiKey": _make_key(),
-        "from": "Example <noreply@mg.example.com>",
-        "deliveries": schema["properties"]["deliveries"]["examples"][0],
-    }
+def _adopt(config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the config that the sandbox knows, with a key of its own where the config's can't be known here."""
+    if config is None:
+        schema = json.loads((resources.files("connector_mailgun") / "config.schema.json").read_text("utf-8"))
+        deliveries = schema["properties"]["deliveries"]["examples"][0]
+        config = {"domain": "mg.example.com", "from": SENDER, "deliveries": deliveries}
+    adopted: dict[str, Any] = _copied(config)
+    key = adopted.get("apiKey")
+    plain = key.reveal() if isinstance(key, Secret) else key
+    adopted["apiKey"] = plain if isinstance(plain, str) and plain else secrets.token_hex(16)
+    return adopted
 
 
-def _make_key() -> str:
-    return secrets.token_hex(16)
+def _copied(value: Any) -> Any:
+    """Return a copy of a config or a part of it, of plain objects and lists."""
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list | tuple) else value

@@ -81,6 +81,7 @@ UNVERIFIED = (
     "The domain is unverified and requires DNS configuration. Log in to your control panel to view required DNS"
 )
 INACTIVE = "Please activate your Mailgun account. Check your inbox or log in to your control panel to resend the"
+TEST_ACCOUNT = "Free accounts are for test purposes only. Please upgrade or add the address to authorized recipients"
 BARRED = "Domain mg.example.com is not allowed to send"
 BAD_ADDRESS = "parameter is not a valid address. please check documentation"
 
@@ -94,9 +95,13 @@ REFUSALS = [
     # bethmaloney/mailgun-mock-api, implementation_plan/messages.md, after Mailgun's OpenAPI file
     (400, "from parameter is missing", SenderRejected),
     (400, "Need at least one of 'text', 'html', 'amp-html' or 'template' parameters specified", InvalidMessage),
-    # The list of Mailgun's errors in the help of HighLevel ("Error Libraries for Various SMTPs")
+    # What counts are the parameters with o:, h:, v: or t: (API reference, "Messages", "Send an email"); the words are
+    # in the list of Mailgun's errors in the help of HighLevel ("Error Libraries for Various SMTPs")
     (400, "Send options (parameters starting with o:, h:, or v:) are limited to 16 kB total", InvalidMessage),
     (400, f"{BARRED}: {SANDBOX} recipients in Account Settings.", AccountRestricted),
+    # LaravelRUS/laravel.ru#74, mailgun/mailgun-js-boland#119
+    (400, f"{SANDBOX} recipients in domain settings.", AccountRestricted),
+    (400, f"{TEST_ACCOUNT} in domain settings.", AccountRestricted),
     (400, f"{BARRED}: {UNVERIFIED} records.", SenderRejected),
     (400, f"{BARRED}: {INACTIVE} activation email.", AccountRestricted),
     # mailgun/documentation, source/api-intro.rst: "402 Request Failed - Parameters were valid but request failed"
@@ -109,8 +114,11 @@ REFUSALS = [
     (403, "Forbidden", AuthorizationFailed),
     # mailgun/mailgun-ruby, vcr_cassettes/exceptions.yml
     (404, "Domain not found: mg.example.com", SenderRejected),
-    # Mailgun's "API Response Codes": "a non-existing endpoint"
+    # Mailgun's "API Response Codes": with JSON a resource that isn't found, without it "a non-existing endpoint"
+    (404, "template not found", SendError),
     (404, "not found", SendError),
+    # RFC 9110, section 15.5.9: the server gave up waiting for the rest of the request
+    (408, f"{BARRED}: {INACTIVE} activation email.", DeliveryUnknown),
     # mailgun/mailgun-java#50
     (420, f"{BARRED}: recipient limit exceeded, try again after Mon, 25 Aug 2025 07:00:31 UTC", RateLimitExceeded),
     # The same list in the help of HighLevel
@@ -118,6 +126,7 @@ REFUSALS = [
     (429, f"{BARRED}: request limit exceeded, try again after Mon, 20 Dec 2021 20:33:21 UTC", RateLimitExceeded),
     (429, "Too many requests", RateLimitExceeded),
     (500, "Internal Server Error", DeliveryUnknown),
+    # Mailgun documents none of these three: they are a proxy's, and mean what RFC 9110 says
     (502, "Bad Gateway", DeliveryUnknown),
     (503, "Service Unavailable", ProviderUnavailable),
     (504, "Gateway Timeout", DeliveryUnknown),
@@ -146,6 +155,21 @@ def test_a_bad_key_is_told_from_the_bare_word_that_mailgun_answers(host: Host, k
     assert error.provider is not None
     assert (error.provider.message, error.provider.status) == ("Forbidden", 401)
     assert "apiKey" in str(error)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_names_its_setting_and_those_that_it_belongs_to(host: Host, status: int) -> None:
+    sentence = str(fail_to_send(host, respond_json({"message": "Forbidden"}, status)))
+    assert all(setting in sentence for setting in ("apiKey", "domain", "endpoint"))
+
+
+@pytest.mark.parametrize(
+    "behaviour", [respond_json({"message": "template not found"}, 404), respond(404, b"404 page not found", [TEXT])]
+)
+def test_what_is_not_found_may_be_the_place_or_the_template(host: Host, behaviour: Behaviour) -> None:
+    sentence = str(fail_to_send(host, behaviour))
+    assert "check endpoint in the config" in sentence
+    assert "template" in sentence
 
 
 @pytest.mark.parametrize(

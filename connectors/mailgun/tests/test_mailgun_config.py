@@ -64,6 +64,28 @@ def test_the_config_of_logto_is_taken(mailgun: Connector) -> None:
     assert mailgun.validate_config(config) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"domain": ""}, "empty"),
+        ({"deliveries": with_delivery({"subject": "", "html": "{{code}}"})}, "empty"),
+        ({"deliveries": with_delivery({"html": "{{code}}", "text": ""})}, "empty"),
+        ({"deliveries": with_delivery({"html": "{{code}}", "replyTo": ""})}, "empty"),
+        ({"deliveries": with_delivery({"html": "{{code}}", "note": "x"})}, "unknown_key"),
+        ({"deliveries": with_delivery({"html": "{{code}}", "template": "x"})}, "no_variant"),
+        ({"note": "x"}, "unknown_key"),
+        ({"from": "Foo, Inc. <foo@mg.example.com>"}, "bad_format"),
+        ({"from": "zoé@mg.example.com"}, "not_allowed"),
+        ({"deliveries": {"Generic": CONFIG["deliveries"]["Generic"]}}, "required"),
+    ],
+)
+def test_what_logto_takes_and_this_connector_does_not_is_what_the_guide_says(
+    mailgun: Connector, settings: dict[str, Any], code: str
+) -> None:
+    """Source: logto-io/logto, packages/connectors/connector-mailgun/src/types.ts."""
+    assert {found for _, found in find_issues(mailgun, **settings)} == {code}
+
+
 def test_the_form_has_the_settings_of_logto_in_its_order_and_a_start_that_is_valid(mailgun: Connector) -> None:
     items = {item["key"]: item for item in mailgun.form_items()}
     assert list(items)[:5] == ["endpoint", "domain", "apiKey", "from", "deliveries"]
@@ -92,6 +114,7 @@ def test_without_an_endpoint_the_one_of_the_us_holds(mailgun: Connector) -> None
         {"from": '"Jürgen @ home" <noreply@example.com>'},
         {"tag": "sign in #1"},
         {"testMode": True, "trackClicks": False, "trackOpens": True},
+        {"trackClicks": "htmlonly"},
         {"deliveries": with_delivery({"text": "{{code}}"})},
         {"deliveries": with_delivery({"html": "{{code}}", "text": "{{code}}", "replyTo": "Jürgen <a@münchen.de>"})},
         {"deliveries": with_delivery({"template": "Grüße 1", "variables": {}})},
@@ -158,7 +181,9 @@ def test_each_of_the_four_usage_types_must_have_a_delivery(mailgun: Connector, u
         ({"tag": "grüße"}, "$.tag", "bad_format"),
         ({"tag": "a\nb"}, "$.tag", "bad_format"),
         ({"testMode": "yes"}, "$.testMode", "wrong_type"),
-        ({"trackClicks": "htmlonly"}, "$.trackClicks", "wrong_type"),
+        ({"trackClicks": "yes"}, "$.trackClicks", "not_allowed"),
+        ({"trackClicks": 1}, "$.trackClicks", "not_allowed"),
+        ({"trackOpens": "htmlonly"}, "$.trackOpens", "wrong_type"),
         ({"trackOpens": 1}, "$.trackOpens", "wrong_type"),
         ({"deliveries": None}, "$.deliveries", "required"),
         ({"deliveries": []}, "$.deliveries", "wrong_type"),

@@ -46,7 +46,9 @@ def read_code(guide: str, language: str = r"\w+") -> list[str]:
 
 
 def find_type(schema: dict[str, Any], declared: dict[str, Any]) -> str:
-    """Return the JSON type of a setting, following a reference."""
+    """Return the JSON type of a setting, following a reference, or the values that it may have."""
+    if "enum" in declared:
+        return ", ".join(f"`{value if isinstance(value, str) else json.dumps(value)}`" for value in declared["enum"])
     while "type" not in declared:
         urn, _, name = declared["$ref"].partition("#/$defs/")
         definitions = schema["$defs"][urn]["$defs"] if urn else schema["$defs"]
@@ -108,6 +110,19 @@ def test_the_errors_are_those_that_a_send_may_have(language: str) -> None:
     table = read_tables(GUIDES[language])[3]
     assert {row[0]: row[1] for row in table} == {f"`{code}`": f"`{outcome}`" for code, outcome in outcomes.items()}
     assert all(len(row) == 5 and row[3] and row[4] for row in table)
+
+
+@every_language
+def test_the_limits_are_those_that_mailgun_documents(language: str) -> None:
+    """Sources: API reference, "Send an email" (o:, h:, v: and t: together), and user manual, "Send via HTTP"."""
+    (row,) = [row for row in read_tables(GUIDES[language])[3] if row[0] == "`invalid_message`"]
+    assert (
+        re.findall(r"\d+ [km]\w", row[3], re.IGNORECASE)
+        == {
+            "en": ["25 MB", "16 kB"],
+            "fr": ["25 Mo", "16 ko"],
+        }[language]
+    )
 
 
 @every_language

@@ -44,7 +44,7 @@ class TestConformance(HttpConnectorTests):
         refuse(300, "Invalid 'To' address: 'x'.", RecipientRejected),
         refuse(400, "The 'From' address you supplied is not a Sender Signature.", SenderRejected),
         refuse(405, "Not allowed to send: you ran out of credits.", UsageLimitExceeded),
-        refuse(406, "You tried to send to recipient(s) that have been marked as inactive.", RecipientRejected),
+        refuse(406, "Found inactive addresses: person@example.com. Inactive recipients are ones", RecipientRejected),
         refuse(412, "Your account is pending approval.", AccountRestricted),
         refuse(1101, "The Template's 'Alias' associated with this request is not valid.", TemplateNotFound),
         refuse(1121, "A template field is too large.", InvalidMessage),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connector_core import (
     AccountRestricted,
+    AuthorizationFailed,
     Config,
     ConfigIssue,
     ConnectorMetadata,
@@ -35,28 +36,47 @@ from connector_core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+
+class _Rule(NamedTuple):
+    """What a refusal means that has one of the statuses, and a reason `<field> message` that the pattern finds."""
+
+    statuses: Collection[int]
+    words: str = ""
+    kind: type[SendError] | None = None
+    advice: str | None = None
+
+    def fits(self, status: int, said: str) -> bool:
+        return status in self.statuses and re.search(self.words, said, re.IGNORECASE | re.MULTILINE) is not None
+
 
 _CHECKED, _ACCEPTED, _TOO_MANY = 200, 202, 429
-_REFUSED = range(400, 500)
-_KINDS: dict[type[SendError], str] = {
-    UsageLimitExceeded: r"maximum credits|exceeded your messaging limits",
-    SenderRejected: r"^<from\b|verified sender identity",
-    RecipientRejected: r"^<personalizations\.\d+\.to\b",
-    TemplateNotFound: r"^<template_id\b",
-    AccountRestricted: r"\baccount\b.{0,99}\b(suspended|deactivated|disabled|banned|under review)|temporarily blocked",
-}
-"""How `<field> message` of a reason looks. An account without credits has the status 401, a wrong sender 403."""
-_ADVICE: dict[type[SendError] | int, str] = {
-    UsageLimitExceeded: "The SendGrid account has no credits left: look at its plan and usage in SendGrid",
-    SenderRejected: "SendGrid does not accept the sender: verify fromEmail in SendGrid, or authenticate its domain",
-    RecipientRejected: "SendGrid does not accept the recipient: check the address",
-    TemplateNotFound: "SendGrid does not know the template: compare templateId in the config with SendGrid",
-    AccountRestricted: "The SendGrid account may not send: answer SendGrid's notice by mail, or ask its support",
-    401: "SendGrid refuses the API key: check that it exists, may use Mail Send, and belongs to the region of apiUrl",
-    403: "SendGrid forbids this API key to send: give it the permission Mail Send, or use another key",
-    404: "There is no SendGrid API at this address: check apiUrl in the config",
-}
+_REFUSED = {400, 401, 403, 413}
+"""Statuses with which SendGrid surely has not taken a mail, so that its words may say why."""
+
+_ACCENTS = "SendGrid does not deliver to an address with accented letters before the @: ask for another address."
+_SENDER = "SendGrid does not accept the sender: verify fromEmail in SendGrid, or authenticate its domain"
+_TEMPLATE = "SendGrid does not know the template: compare templateId in the config with SendGrid"
+_CREDITS = "The SendGrid account has no credits left: look at its plan and usage in SendGrid"
+_ACCOUNT = "The SendGrid account may not send: answer the notice that SendGrid sent by mail, or ask SendGrid's support"
+_BARRED = r"\baccount\b.{0,99}\b(suspended|deactivated|disabled|banned|under review)|temporarily blocked"
+_KEY = "SendGrid refuses the API key: check that it exists, may use Mail Send, and belongs to the region of apiUrl"
+_REGION = "SendGrid does not serve this account in the region of apiUrl: check apiUrl in the config"
+
+_RULES = (
+    _Rule(_REFUSED, r"^<from\b|verified sender identity", SenderRejected, _SENDER),
+    _Rule(_REFUSED, r"^<personalizations\.\d+\.to\b", RecipientRejected, "SendGrid can't read the recipient: check it"),
+    _Rule(_REFUSED, r"^<template_id\b", TemplateNotFound, _TEMPLATE),
+    _Rule(_REFUSED, "^<> .*(maximum credits|exceeded your messaging limits)", UsageLimitExceeded, _CREDITS),
+    _Rule(_REFUSED, f"^<> .*({_BARRED})", AccountRestricted, _ACCOUNT),
+    _Rule({401, 403}, "", AuthorizationFailed, _KEY),
+    _Rule({404}, "", SendError, "There is no SendGrid API at this address: check apiUrl in the config"),
+    _Rule({451}, "", SendError, _REGION),
+)
+"""The first that fits is what a refusal means: a reason with a field goes before one about the account, without any."""
+
+_MAX_READ = 10_000
 
 
 @hookimpl
@@ -81,7 +101,7 @@ def send_message(config: Config, message: Message, transport: Transport) -> Send
         return SendResult(message_id=message_id, status="queued", recipients={message.to: "queued"})
     if answer.status == _CHECKED and config["sandboxMode"] and not answer.body.strip():
         return SendResult(message_id="sandbox-mode", status="queued", recipients={message.to: "unknown"})
-    raise _make_error(answer, message.to)
+    raise _read_refusal(answer, message.to)
 
 
 @hookimpl
@@ -97,10 +117,8 @@ class _Requests:
 
     def __init__(self, config: Config) -> None:
         self.url: str = f"{config['apiUrl'].rstrip('/')}/v3/mail/send"
-        self.headers: dict[str, str | Secret] = {
-            "Accept": "application/json",
-            "Authorization": Secret(f"Bearer {config['apiKey'].reveal()}"),
-        }
+        self.headers: dict[str, str | Secret] = {"Accept": "application/json"}
+        self.headers["Authorization"] = Secret(f"Bearer {config['apiKey'].reveal()}")
         self._templates = TemplateIndex(config["templates"])
         sender = Mailbox(config.get("fromName", ""), ascii_address(config["fromEmail"]))
         self._settings: dict[str, Any] = {"from": _write_mailbox(sender)}
@@ -113,7 +131,10 @@ class _Requests:
 
     def make_body(self, message: Message) -> dict[str, Any]:
         entry = self._templates.find(message.type, message.payload.get("locale"))
-        envelope: dict[str, Any] = {"to": [{"email": ascii_address(message.to)}]}
+        to = ascii_address(message.to)
+        if not to.isascii():  # SendGrid accepts such a mail and drops it: sendgrid/sendgrid-csharp, issues 255 and 656
+            raise RecipientRejected(_ACCENTS, recipients=[message.to])
+        envelope: dict[str, Any] = {"to": [{"email": to}]}
         body = {"personalizations": [envelope], **self._settings}
         if "templateId" in entry:
             envelope["dynamic_template_data"] = message.payload
@@ -127,23 +148,19 @@ class _Requests:
         return body
 
 
-def _make_error(answer: Response, to: str) -> SendError:
+def _read_refusal(answer: Response, to: str) -> SendError:
     """Return the error for an answer that is no success; as SendGrid has no numbers, its code is the field."""
     body = answer.json()
     found = body.get("errors") if isinstance(body, dict) else None
     errors = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-    reasons = [f"<{_read(one, 'field')}> {_read(one, 'message')}" for one in errors]
-    code = (_read(errors[0], "field") or _read(errors[0], "error_id")) if errors else ""
-    kinds = [kind for reason in reasons for kind, words in _KINDS.items() if re.search(words, reason, re.IGNORECASE)]
-    kind = kinds[0] if kinds and answer.status in _REFUSED else None
+    reasons = "\n".join(f"<{_read_text(one, 'field')}> {_read_text(one, 'message')}" for one in errors)
+    said = " ".join(filter(None, (_read_text(one, "message") for one in errors)))
+    field = (_read_text(errors[0], "field") or _read_text(errors[0], "error_id")) if errors else ""
+    code = field if re.fullmatch(r"[\w.-]{1,100}", field) else None
+    rule = next((rule for rule in _RULES if rule.fits(answer.status, reasons[:_MAX_READ])), _Rule(()))
+    recipients = [to] if rule.kind is RecipientRejected else []
     error = make_refusal(
-        answer,
-        "SendGrid",
-        said=" ".join(filter(None, (_read(one, "message") for one in errors))),
-        code=code if re.fullmatch(r"[\w.-]{1,100}", code) else None,
-        kind=kind,
-        advice=_ADVICE.get(kind or answer.status),
-        recipients=[to] if kind is RecipientRejected else (),
+        answer, "SendGrid", said=said, code=code, kind=rule.kind, advice=rule.advice, recipients=recipients
     )
     reset = answer.headers.get("x-ratelimit-reset", "")  # the end of the period (SendGrid docs, "Rate Limits")
     if answer.status == _TOO_MANY and error.retry_after is None and re.fullmatch("[0-9]{1,11}", reset):
@@ -151,7 +168,7 @@ def _make_error(answer: Response, to: str) -> SendError:
     return error
 
 
-def _read(error: Mapping[str, Any], key: str) -> str:
+def _read_text(error: Mapping[str, Any], key: str) -> str:
     """Return a text of one of the `errors`; SendGrid's API description has `"null"` for a field that isn't there."""
     value = error.get(key)
     return value if isinstance(value, str) and value != "null" else ""

@@ -10,8 +10,10 @@ import json
 import re
 import secrets
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from connector_core import Secret
 from connector_core.sandbox import HttpSandbox
 
 if TYPE_CHECKING:
@@ -66,6 +68,19 @@ _WRONG_ORDER = (
 )
 _BAD_TEMPLATE = "The template_id must be a valid GUID, you provided '{}'."
 _BAD_MODE = "The sandbox mode enable param should be a boolean value."
+_BAD_TYPE = "Invalid type. Expected: {}, given: {}."
+
+_TYPES_OF_MAIL = {"subject": str, "reply_to": dict, "categories": list, "mail_settings": dict}
+_TYPES_OF_ENVELOPE = {"subject": str, "cc": list, "bcc": list, "dynamic_template_data": dict}
+_TYPE_NAMES = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    NoneType: "null",
+}
 
 
 class SendGridSandbox(HttpSandbox):
@@ -99,7 +114,6 @@ class SendGridSandbox(HttpSandbox):
         super().__init__("SendGrid", "sendgrid-email-service", port=port, keep_messages=keep_messages, example=_EXAMPLE)
         self.unverified_senders = set(unverified_senders)
         self._config = _adopt(config)
-        self._authorization = f"Bearer {_plain_key(self._config['apiKey'])}"
 
     @property
     def config(self) -> dict[str, Any]:
@@ -115,13 +129,13 @@ class SendGridSandbox(HttpSandbox):
 
         authorization = request.headers.get("Authorization")
         if authorization is None or not secrets.compare_digest(
-            authorization.encode("latin-1"), self._authorization.encode()
+            authorization.encode("latin-1"), f"Bearer {self._config['apiKey']}".encode()
         ):
             return _refuse(401, [_reason(_WRONG_KEY if authorization else _NO_KEY)])
         if request.mimetype != "application/json":
             return _refuse(415, [_reason(_WRONG_TYPE)])
         try:
-            body = json.loads(request.get_data())
+            body = json.loads(request.get_data(), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
@@ -158,8 +172,13 @@ class SendGridSandbox(HttpSandbox):
         return Response(status=202, content_type="text/plain; charset=utf-8", headers=headers)
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are no JSON
+
+
 def _find_reasons(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield what SendGrid would find wrong with a mail."""
+    yield from _check_types(body, _TYPES_OF_MAIL)
     envelopes = body.get("personalizations")
     if not isinstance(envelopes, list) or not envelopes:
         yield _reason(_NO_PERSONALIZATION, "personalizations", "#-Personalizations-Errors")
@@ -170,11 +189,12 @@ def _find_reasons(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield _reason(_NO_SENDER, "from.email", "#message.from")
     elif not _is_address(sender["email"]):
         yield _reason(_BAD_SENDER, "from.email", "#message.from")
+    else:
+        yield from _check_types(sender, {"name": str}, "from.")
     template = body.get("template_id")
     if template is not None and not (isinstance(template, str) and _DYNAMIC_TEMPLATE.fullmatch(template)):
         yield _reason(_BAD_TEMPLATE.format(template), "template_id", "#message.template_id")
-    if template is None:
-        yield from _check_content(body)
+    yield from _check_content(body, required=template is None)
     if not isinstance(_sandbox_mode(body), bool):
         yield _reason(_BAD_MODE, "mail_settings.sandbox_mode.enable", "#message.mail_settings.sandbox_mode.enable")
 
@@ -184,18 +204,29 @@ def _check_recipients(envelope: Any, field: str) -> Iterator[dict[str, Any]]:
     if not isinstance(to, list) or not to:
         yield _reason(_NO_RECIPIENT, f"{field}.to", "#message.personalizations.to")
         return
+    yield from _check_types(envelope, _TYPES_OF_ENVELOPE, f"{field}.")
     for kind in ("to", "cc", "bcc"):
-        for index, party in enumerate(envelope.get(kind, ())):
+        parties = envelope.get(kind)
+        for index, party in enumerate(parties if isinstance(parties, list) else ()):
             address = party.get("email") if isinstance(party, dict) else None
             if not _is_address(address) or address == REFUSED_RECIPIENT:
                 yield _reason(_BAD_RECIPIENT, f"{field}.{kind}.{index}.email", f"#message.personalizations.{kind}")
+            else:
+                yield from _check_types(party, {"name": str}, f"{field}.{kind}.{index}.")
 
 
-def _check_content(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    if not isinstance(body.get("subject"), str) or not body["subject"]:
+def _check_types(part: Mapping[str, Any], types: Mapping[str, type], place: str = "") -> Iterator[dict[str, Any]]:
+    """Yield a reason for each member of an object that has another type; the sentence is SendGrid's for `from`."""
+    for key, wanted in types.items():
+        if key in part and not isinstance(part[key], wanted):
+            yield _reason(_BAD_TYPE.format(_TYPE_NAMES[wanted], _TYPE_NAMES[type(part[key])]), f"{place}{key}")
+
+
+def _check_content(body: Mapping[str, Any], *, required: bool) -> Iterator[dict[str, Any]]:
+    if required and not body.get("subject", ""):
         yield _reason(_NO_SUBJECT, "subject", "#message.subject")
-    parts = body.get("content")
-    if not isinstance(parts, list) or not parts:
+    parts = body.get("content", [])
+    if not isinstance(parts, list) or (required and not parts):
         yield _reason(_NO_CONTENT, "content", "#message.content")
         return
     for index, part in enumerate(parts):
@@ -204,12 +235,13 @@ def _check_content(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             if not isinstance(value, str) or not value:
                 yield _reason(_NO_VALUE.format(key), f"content.{index}.{key}", f"#message.content.{key}")
     order = [part.get("type") for part in parts if isinstance(part, dict)]
-    if order not in (["text/plain"], ["text/html"], ["text/plain", "text/html"]):
+    if order not in ([], ["text/plain"], ["text/html"], ["text/plain", "text/html"]):
         yield _reason(_WRONG_ORDER, "content")
 
 
 def _is_address(value: object) -> bool:
-    return isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
+    # SendGrid accepts accents before the @, and drops the mail afterwards: a sandbox shows it at once.
+    return isinstance(value, str) and value.isascii() and _ADDRESS.fullmatch(value) is not None
 
 
 def _sandbox_mode(body: Mapping[str, Any]) -> Any:
@@ -245,21 +277,15 @@ def _adopt(config: Mapping[str, Any] | None) -> dict[str, Any]:
     if config is None:
         schema = json.loads((resources.files("connector_sendgrid") / "config.schema.json").read_text("utf-8"))
         config = {"fromEmail": SENDER, "templates": schema["properties"]["templates"]["examples"][0]}
-    adopted = dict(config)
-    if _plain_key(adopted.get("apiKey")) is None:
-        adopted["apiKey"] = f"SG.sandbox.{secrets.token_urlsafe(24)}"
+    adopted: dict[str, Any] = _copied(config)
+    key = adopted.get("apiKey")
+    plain = key.reveal() if isinstance(key, Secret) else key
+    adopted["apiKey"] = plain if isinstance(plain, str) and plain else f"SG.sandbox.{secrets.token_urlsafe(24)}"
     return adopted
 
 
-def _plain_key(key: Any) -> str | None:
-    """Return a key that was given as text or as a secret."""
-    reveal = getattr(key, "reveal", None)
-    plain = reveal() if callable(reveal) else key
-    return plain if isinstance(plain, str) and plain else None
-
-
 def _copied(value: Any) -> Any:
-    """Copy the objects and lists of a config; secrets stay the objects that they are."""
+    """Return a copy of a config or a part of it, of plain objects and lists."""
     if isinstance(value, dict):
         return {key: _copied(each) for key, each in value.items()}
     return [_copied(each) for each in value] if isinstance(value, list | tuple) else value

@@ -52,6 +52,24 @@ def test_the_config_of_logtos_own_tests_is_taken(sendgrid: Connector) -> None:
     assert sendgrid.validate_config(config) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"templates": [*CONFIG["templates"], CONFIG["templates"][0]]}, "repeated"),
+        ({"templates": with_text(note="x")}, "unknown_key"),
+        ({"note": "x"}, "unknown_key"),
+        ({"fromName": ""}, "empty"),
+        ({"templates": with_text(subject="")}, "empty"),
+        ({"fromEmail": "zoé@example.com"}, "not_allowed"),
+    ],
+)
+def test_what_logto_takes_and_this_connector_does_not_is_what_the_guide_says(
+    sendgrid: Connector, settings: dict[str, Any], code: str
+) -> None:
+    """Source: logto-io/logto, packages/connectors/connector-sendgrid-email/src/types.ts."""
+    assert {found for _, found in find_issues(sendgrid, **settings)} == {code}
+
+
 def test_what_logtos_form_shows_in_empty_fields_may_be_a_value(sendgrid: Connector) -> None:
     """Source: the placeholders in constant.ts of the same connector; ours must not refuse them."""
     assert find_issues(sendgrid, fromEmail="foo@example.com", fromName="Logto") == []
@@ -80,6 +98,7 @@ def test_a_config_without_the_extras_of_ours_gets_the_address_of_sendgrid(sendgr
         {"fromEmail": "noreply@münchen.de"},
         {"replyTo": "support@example.com"},
         {"replyTo": '"Example, Inc." <support@example.com>'},
+        {"replyTo": '"Zoé @ home" <zoe@münchen.de>'},
         {"categories": ["sign-in", "a b"]},
         {"categories": [f"c{number}" for number in range(10)]},
         {"sandboxMode": True},
@@ -121,6 +140,7 @@ def test_each_of_the_four_usage_types_must_have_a_template(sendgrid: Connector, 
         ({"fromEmail": "a@example.com\r\nBcc: eve@example.com"}, "$.fromEmail"),
         ({"fromEmail": "a@example.com\n"}, "$.fromEmail"),
         ({"fromEmail": "noreply@-münchen-.de"}, "$.fromEmail"),
+        ({"fromEmail": "zoé@example.com"}, "$.fromEmail"),
         ({"fromEmail": "from_email_address@your.domain"}, "$.fromEmail"),
         ({"fromName": ""}, "$.fromName"),
         ({"fromName": "Ann\r\nBcc: eve@example.com"}, "$.fromName"),
@@ -131,6 +151,8 @@ def test_each_of_the_four_usage_types_must_have_a_template(sendgrid: Connector, 
         ({"replyTo": ""}, "$.replyTo"),
         ({"replyTo": "Ann <a@example.com>\nX: y"}, "$.replyTo"),
         ({"replyTo": "Ann <a@-ü-.de>"}, "$.replyTo"),
+        ({"replyTo": "zoé@example.com"}, "$.replyTo"),
+        ({"replyTo": '"Zoé" <zoé@münchen.de>'}, "$.replyTo"),
         ({"categories": []}, "$.categories"),
         ({"categories": "sign-in"}, "$.categories"),
         ({"categories": [f"c{number}" for number in range(11)]}, "$.categories"),

@@ -144,6 +144,19 @@ def test_the_table_of_errors_has_every_error_of_a_send_with_its_outcome(language
     assert all(len(row) == 5 and row[3] and row[4] for row in table)
 
 
+@every_language
+def test_the_statuses_that_have_an_error_of_their_own_are_in_the_table(language: str) -> None:
+    table = read_tables(GUIDES[language])[4]
+    assert ["`general`", "451"] in [[row[0], row[2]] for row in table]
+    assert "408, 500, 502, 504" in [row[2] for row in table if row[0] == "`delivery_unknown`"]
+
+
+@every_language
+def test_how_long_the_mails_of_a_suspended_account_wait_is_what_sendgrid_says(language: str) -> None:
+    """Source: SendGrid support, "Account Under Review": queued for up to 72 hours, expiring after that time."""
+    assert re.search(r"\b72\b", GUIDES[language])
+
+
 # The two languages
 
 

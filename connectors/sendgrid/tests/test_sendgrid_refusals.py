@@ -274,6 +274,35 @@ def test_all_sentences_are_kept_and_the_first_field_is_the_code(host: Host) -> N
     assert (error.provider.code, error.provider.message) == ("from", f"{sentence} {sentence}")
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        (400, reason("The account in this content is disabled.", "content"), InvalidMessage),
+        (408, reason("You are temporarily blocked."), DeliveryUnknown),
+        (408, reason("Does not contain a valid address.", TO), DeliveryUnknown),
+        (429, reason("The account is disabled."), RateLimitExceeded),
+    ],
+)
+def test_words_about_the_account_count_for_what_they_are_said_of(
+    host: Host, status: int, said: dict[str, Any], kind: type[SendError]
+) -> None:
+    assert type(fail_to_send(host, respond_json({"errors": [said]}, status))) is kind
+
+
+def test_a_reason_with_a_field_goes_before_words_about_the_account(host: Host) -> None:
+    errors = [reason("This account is disabled."), reason("Does not contain a valid address.", TO)]
+    assert type(fail_to_send(host, respond_json({"errors": errors}, 400))) is RecipientRejected
+
+
+def test_a_region_that_may_not_have_the_mail_leads_to_the_address(host: Host) -> None:
+    """Source: Twilio SendGrid docs, "Errors": 451, "Unavailable due to data residency restrictions"."""
+    error = fail_to_send(
+        host, respond_json({"errors": [reason("Unavailable due to data residency restrictions")]}, 451)
+    )
+    assert (type(error), error.outcome) == (SendError, "not_sent")
+    assert "region of apiUrl" in str(error)
+
+
 def test_the_first_reason_that_says_what_is_wrong_decides(host: Host) -> None:
     content = reason("Unless a valid template_id is provided, the content parameter is required.", "content")
     template = reason("The template_id must be a valid GUID, you provided 'x'.", "template_id")

@@ -27,6 +27,9 @@ MAIL: dict[str, Any] = {
 }
 
 
+TO = {"to": [{"email": "ann@example.com"}]}
+
+
 @pytest.fixture(autouse=True)
 def _no_proxy_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
@@ -125,6 +128,20 @@ def test_what_is_no_json_object_is_a_bad_request(sandbox: SendGridSandbox, body:
     assert (answer.status_code, find_refusal(answer)) == (400, [(None, "Bad Request")])
 
 
+@pytest.mark.parametrize("body", ['{"subject": NaN}', '{"subject": -Infinity}', "{", "[" * 100_000])
+def test_what_is_no_json_is_a_bad_request(sandbox: SendGridSandbox, body: str) -> None:
+    headers = {"Authorization": f"Bearer {sandbox.config['apiKey']}", "Content-Type": "application/json"}
+    answer = requests.post(f"{sandbox.url}/v3/mail/send", data=body, headers=headers, timeout=20)
+    assert (answer.status_code, find_refusal(answer)) == (400, [(None, "Bad Request")])
+
+
+@pytest.mark.parametrize(
+    "parts", [{"mail_settings": None}, {"categories": None}, {"mail_settings": {"sandbox_mode": None}}]
+)
+def test_null_is_no_list_and_no_object(sandbox: SendGridSandbox, parts: dict[str, Any]) -> None:
+    assert post(sandbox, {**MAIL, **parts}).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("parts", "field", "start"),
     [
@@ -137,6 +154,36 @@ def test_what_is_no_json_object_is_a_bad_request(sandbox: SendGridSandbox, body:
         ({"personalizations": [{"to": ["a@b.c"]}]}, "personalizations.0.to.0.email", "Does not contain"),
         ({"personalizations": [{"to": [{"email": "x"}]}]}, "personalizations.0.to.0.email", "Does not contain"),
         ({"personalizations": [{"to": [{"email": "a@b"}]}]}, "personalizations.0.to.0.email", "Does not contain"),
+        ({"personalizations": [{"to": [{"email": "é@b.c"}]}]}, "personalizations.0.to.0.email", "Does not contain"),
+        (
+            {"personalizations": [{**TO, "cc": None}]},
+            "personalizations.0.cc",
+            "Invalid type. Expected: array, given: null",
+        ),
+        ({"personalizations": [{**TO, "bcc": 3}]}, "personalizations.0.bcc", "Invalid type. Expected: array"),
+        (
+            {"personalizations": [{**TO, "subject": {"a": 1}}]},
+            "personalizations.0.subject",
+            "Invalid type. Expected: str",
+        ),
+        (
+            {"personalizations": [{"to": [{"email": "a@b.c", "name": 5}]}]},
+            "personalizations.0.to.0.name",
+            "Invalid type.",
+        ),
+        ({"subject": 5}, "subject", "Invalid type. Expected: string, given: integer."),
+        ({"from": {"email": "a@b.c", "name": 5}}, "from.name", "Invalid type. Expected: string, given: integer."),
+        ({"reply_to": "a@b.c"}, "reply_to", "Invalid type. Expected: object, given: string."),
+        ({"categories": "x"}, "categories", "Invalid type. Expected: array, given: string."),
+        ({"mail_settings": []}, "mail_settings", "Invalid type. Expected: object, given: array."),
+        ({"template_id": TEMPLATE_ID, "content": [1]}, "content.0.type", "The content type must be a string"),
+        ({"template_id": TEMPLATE_ID, "content": [{}]}, "content.0.type", "The content type must be a string"),
+        ({"template_id": TEMPLATE_ID, "subject": 5}, "subject", "Invalid type. Expected: string, given: integer."),
+        (
+            {"template_id": TEMPLATE_ID, "personalizations": [{**TO, "dynamic_template_data": [1]}]},
+            "personalizations.0.dynamic_template_data",
+            "Invalid type. Expected: object, given: array.",
+        ),
         ({"from": None}, "from.email", "The from object must be provided for every email send."),
         ({"from": "noreply@example.com"}, "from.email", "The from object must be provided for every email send."),
         ({"from": {"email": "nonsense"}}, "from.email", "The from email does not contain a valid address."),
@@ -221,7 +268,15 @@ def test_the_key_of_a_given_config_opens_it(key: str | Secret) -> None:
     config: dict[str, Any] = {"apiKey": key, "fromEmail": "noreply@example.com", "templates": []}
     with SendGridSandbox(config) as sandbox:
         assert post(sandbox, MAIL, Authorization="Bearer SG.own-key").status_code == 202
-        assert sandbox.config == {**config, "apiUrl": sandbox.url}
+        assert sandbox.config == {**config, "apiKey": "SG.own-key", "apiUrl": sandbox.url}
+
+
+def test_it_knows_the_key_of_a_config_that_was_read(sendgrid: Connector) -> None:
+    with sendgrid.create_sandbox() as first:
+        config = {**first.config, "apiKey": "SG.own-key"}
+    with sendgrid.configure(config) as configured, sendgrid.create_sandbox(configured.config) as sandbox:
+        assert sandbox.config == {**config, "sandboxMode": False, "apiUrl": sandbox.config["apiUrl"]}
+        assert sendgrid.send_message(sandbox.config, Message("ann@example.com", "SignIn")).status == "queued"
 
 
 def test_a_key_that_is_kept_elsewhere_is_replaced() -> None:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import network_environment
 import pytest
 
-from connector_core import Host, InvalidMessage, InvalidResponse, Limits, Message, SendError, SendResult
+from connector_core import (
+    Host,
+    InvalidMessage,
+    InvalidResponse,
+    Limits,
+    Message,
+    RecipientRejected,
+    SendError,
+    SendResult,
+)
 from connector_core.testing.wire_behaviours import respond
 from connector_core.testing.wire_server import WireServer
 
@@ -131,6 +140,15 @@ def test_a_dynamic_template_gets_the_whole_payload_and_nothing_else(host: Host) 
 def test_the_domain_of_a_recipient_goes_in_ascii(host: Host) -> None:
     body = send(host, Message("ann@bücher.example", "Register")).json()
     assert body["personalizations"] == [{"to": [{"email": "ann@xn--bcher-kva.example"}]}]
+
+
+@pytest.mark.parametrize("to", ["zoé@example.com", "伊昭傑@bücher.example"])
+def test_a_recipient_that_sendgrid_would_drop_without_a_word_makes_no_request(host: Host, to: str) -> None:
+    """Source: sendgrid/sendgrid-csharp issues 255 and 656, sendgrid/sendgrid-ruby issue 91: taken with 202, dropped."""
+    with WireServer(ACCEPTED) as server, pytest.raises(RecipientRejected) as caught:
+        host["sendgrid-email-service"].send_message({**CONFIG, "apiUrl": server.url}, Message(to, "Register"))
+    assert server.connections == 0
+    assert (caught.value.outcome, caught.value.retryable, caught.value.recipients) == ("not_sent", False, (to,))
 
 
 @pytest.mark.parametrize(

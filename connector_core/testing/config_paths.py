@@ -1,0 +1,45 @@
+"""Places in a config: what stands there, and copies with something else."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from connector_core.schema import Place
+
+Path = tuple[str | int, ...]
+
+
+def walk(value: Any, place: Place | None, path: Path = ()) -> Iterator[tuple[Path, Any, Place | None]]:
+    """Yield each value of a config that is no object and no list, with its path and what the schema says of it."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from walk(member, place and place.properties.get(name, place.others), (*path, name))
+    elif isinstance(value, list | tuple):
+        for index, member in enumerate(value):
+            yield from walk(member, place and place.items, (*path, index))
+    else:
+        yield path, value, place
+
+
+def replaced(value: Any, path: Path, new: Any) -> Any:
+    """Return a copy of a config with another value at a path."""
+    changed = copy.deepcopy(value)
+    target = changed
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = new
+    return changed
+
+
+def without(value: Any, path: Path) -> Any:
+    """Return a copy of a config that lacks what is at a path."""
+    changed = copy.deepcopy(value)
+    target = changed
+    for step in path[:-1]:
+        target = target[step]
+    del target[path[-1]]
+    return changed

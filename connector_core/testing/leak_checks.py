@@ -1,0 +1,66 @@
+"""Checks that nothing shows what is secret: neither the config's secrets, nor the code in a message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connector_core.testing.config_paths import replaced
+from connector_core.testing.leaks import find_leak
+from connector_core.testing.subject import Attempt, Subject, SubjectChecks, show_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+CODE = "kit-code-7391"
+RECIPIENT = "kit-recipient@example.com"
+
+
+class LeakChecks(SubjectChecks):
+    """What a log file, a terminal and a crash report show after sends that go well and sends that don't."""
+
+    def test_no_error_shows_a_secret(self, subject: Subject) -> None:
+        """Guards crash reports and error pages, which show exceptions, their causes and local variables.
+
+        To mend: keep secrets as `Secret`, put the revealed text into no variable, give objects that hold one a repr
+        without it, and leave codes out of sentences.
+        """
+        for attempt in self.provoke(subject):
+            if attempt.error is not None:
+                shown = show_error(attempt.error)
+                leak = find_leak(shown, subject.list_secrets(self.config).values())
+                assert leak is None, f"A secret shows in an error or in a local variable of its traceback ({leak})."
+                sentences = f"{attempt.error} {attempt.error!r} {attempt.error.__cause__!r}"
+                assert CODE not in sentences, "The code of the message shows in an error."
+
+    def test_no_log_shows_a_secret(self, subject: Subject) -> None:
+        """Guards log files, which many people read: no secret, no code, no recipient.
+
+        To mend: log no headers, bodies, configs or messages.
+        """
+        list(self.provoke(subject))
+        self._check_shown(subject, subject.logged, "in a log record")
+
+    def test_nothing_secret_is_printed(self, subject: Subject, capfd: pytest.CaptureFixture[str]) -> None:
+        """Guards terminals and container logs.
+
+        To mend: print nothing.
+        """
+        list(self.provoke(subject))
+        self._check_shown(subject, "".join(capfd.readouterr()), "in what was printed")
+
+    def provoke(self, subject: Subject) -> Iterator[Attempt]:
+        """Yield what came of a send that goes well, and of sends that don't."""
+        sandbox = subject.start_sandbox()
+        message = subject.make_message(to=RECIPIENT, code=CODE)
+        yield subject.attempt(sandbox.config, message)
+        for path, secret in subject.list_secrets(self.config).items():
+            strict = subject.start_sandbox(replaced(subject.config, path, self.alter_secret(secret)))
+            yield subject.attempt(replaced(strict.config, path, secret), message)
+
+    def _check_shown(self, subject: Subject, shown: str, where: str) -> None:
+        leak = find_leak(shown, subject.list_secrets(self.config).values())
+        assert leak is None, f"A secret shows {where} ({leak})."
+        assert CODE not in shown, f"The code of a message shows {where}."
+        assert RECIPIENT not in shown, f"The recipient of a message shows {where}."
