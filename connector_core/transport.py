@@ -127,6 +127,7 @@ class Transport:
                 break
             time.sleep(pause)
         if isinstance(result, SendError):
+            del call, json, data  # a crash report shows local variables, and these have the code of the message
             raise result
         return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import ssl
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -185,3 +186,14 @@ def test_the_password_of_a_proxy_is_not_shown(
 
 def test_a_payload_that_can_not_be_written_shows_no_secret() -> None:
     assert TOKEN not in fail_to_post("http://127.0.0.1:9/", json={"a": float("nan")})
+
+
+def test_the_error_of_a_request_has_no_variable_that_shows_the_payload() -> None:
+    with WireServer(hang_up) as server, contextlib.closing(Transport(limits=QUICK)) as transport:
+        with pytest.raises(SendError) as caught:
+            transport.request("POST", server.url, headers={}, json={"code": CODE})
+        frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)][1:]
+
+    shown = repr([frame.f_locals for frame in frames])
+    assert frames
+    assert CODE not in shown

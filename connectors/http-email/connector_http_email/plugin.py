@@ -9,6 +9,7 @@ from connector_core import (
     Config,
     ConfigIssue,
     ConnectorMetadata,
+    DeliveryUnknown,
     InvalidResponse,
     Message,
     Redaction,
@@ -24,24 +25,37 @@ from connector_core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
+# 202 means that the work is still to be done (RFC 9110, section 15.3.3).
 _SUCCESSES: dict[int, Literal["sent", "queued"]] = {200: "sent", 201: "sent", 202: "queued", 204: "sent"}
-"""What each success says of the message; 202 means that the work is still to be done (RFC 9110, section 15.3.3)."""
 
-_FILLED_HEADER = re.compile(
-    "accept(-.*)?|connection|content-.*|expect|host|idempotency-key|keep-alive|proxy-.*|te|trailer|transfer-encoding|"
-    "upgrade|user-agent|x-message-id"
+# The headers that this connector or HTTP itself gives a value, or that a server or a proxy on the way acts on.
+_TAKEN_HEADER = re.compile(
+    "(accept|access-control|content|if|proxy|sec|x-(forwarded|http-method|method|original|rewrite))(-.*)?|"
+    "(cache-control|connection|date|early-data|expect|forwarded|host|idempotency-key|keep-alive|max-forwards|origin)|"
+    "(pragma|range|referer|te|trailer|transfer-encoding|upgrade|user-agent|via|x-message-id|x-real-ip)"
 )
-"""The headers that this connector or HTTP itself gives a value, or that a proxy on the way reads."""
 
-_REFUSED = "The endpoint refuses the secret: check authorization and headerName in the config"
-_NOBODY = "Nothing at this address takes messages: check endpoint in the config"
-_TOO_LARGE = "The message is too large for the endpoint: make the payload smaller"
-_ADVICE = {401: _REFUSED, 403: _REFUSED, 404: _NOBODY, 405: _NOBODY, 410: _NOBODY, 413: _TOO_LARGE}
+_ADVICE = {
+    **dict.fromkeys((401, 403), "The endpoint refuses the secret: check authorization and headerName in the config"),
+    **dict.fromkeys((404, 405, 410), "Nothing at this address takes messages: check endpoint in the config"),
+    **dict.fromkeys((409, 425), "The endpoint has this message already and may have sent it: look at its log first"),
+    **dict.fromkeys((5, 408, 499), "The endpoint or a proxy failed midway and may have sent it: look at its log first"),
+    4: "The endpoint refuses the message: mend what it names, or look at its log, then send again",
+    413: "The message is too large for the endpoint: make the payload smaller",
+    429: "The endpoint asks to slow down: send again later",
+    503: "The endpoint takes nothing now, so nothing was sent: send again later",
+}
+"""What to do, by status or by its first digit: an endpoint is somebody's own, and has a log rather than a support."""
+
+# What tells of a request that is still being worked on (draft-ietf-httpapi-idempotency-key-header, section 2.7, has 409
+# for a repeat, others 425), and a proxy that lost its client.
+_UNKNOWN = {409, 425, 499}
+
 _NOT_UNDERSTOOD = (
-    "What answered is not the endpoint, or its answer is cut, so nobody knows whether it took the message: check "
-    "endpoint in the config, and any proxy or login page before it"
+    "What answered is not the endpoint, or not all of it, and it may have sent the message: check endpoint in the "
+    "config, and any proxy or login page before it"
 )
 
 _NO_PLAIN_TEXT = re.compile(
@@ -49,9 +63,10 @@ _NO_PLAIN_TEXT = re.compile(
 )
 """A page, at the start (`<1@example.com>` is none) or after other words, or what no text has."""
 
-_LONGEST_GUESSABLE = 3
-"""Characters: striking out texts as short as these would garble every sentence."""
+_LONGEST_GUESSABLE = 3  # characters: striking out texts as short as these would garble every sentence
 
+# No other key of a refusal is read: some frameworks repeat the message there, codes and all.
+_REASONS = ("message", "Message", "msg", "error", "detail", "title")  # RFC 9457 has the last two
 _MAX_ID = 1000
 _MAX_READ = 20_000  # characters of a refusal; what is searched for secrets stays bounded
 
@@ -65,7 +80,14 @@ def connector_metadata() -> ConnectorMetadata:
 @hookimpl
 def validate_config(config: Config) -> list[ConfigIssue]:
     """Return what the schema can't say: a header that is taken or has no value."""
-    return list(_check_header(config))
+    name = str(config.get("headerName")).lower()
+    if _TAKEN_HEADER.fullmatch(name.replace("_", "-")):  # many servers read both as one (RFC 3875, section 4.1.18)
+        problem = "A request or a proxy has its own use for this header: choose another one, such as X-Api-Key."
+        return [ConfigIssue("$.headerName", "not_allowed", problem)]
+    if name == "authorization" or "authorization" in config:
+        return []
+    problem = "headerName names a header that would have no value: fill it in here, or leave headerName out."
+    return [ConfigIssue("$.authorization", "required", problem)]
 
 
 @hookimpl
@@ -77,10 +99,8 @@ def send_message(config: Config, message: Message, transport: Transport) -> Send
     headers: dict[str, str | Secret] = {"X-Message-Id": message_id, "Idempotency-Key": message_id}
     if "authorization" in config:
         headers[config["headerName"]] = config["authorization"]
-    body = {"to": message.to, "type": message.type, "payload": message.payload}
-    if message.ip:  # Logto leaves an unknown one out, too
-        body["ip"] = message.ip
-    answer = transport.request("POST", config["endpoint"], headers=headers, json=body)
+    # No variable holds the body: a crash report shows those of the frame that raises.
+    answer = transport.request("POST", config["endpoint"], headers=headers, json=_make_body(message))
     redact = config.keep(_make_redaction).redact
     status = _SUCCESSES.get(answer.status)
     if status is None:
@@ -99,25 +119,31 @@ def create_sandbox(config: Mapping[str, Any] | None, port: int) -> Sandbox:
     return HttpEmailSandbox(config, port=port)
 
 
-def _check_header(config: Config) -> Iterator[ConfigIssue]:
-    name = str(config.get("headerName")).lower()
-    if _FILLED_HEADER.fullmatch(name):
-        problem = "This header has a value of its own in a request: choose another one, such as X-Api-Key."
-        yield ConfigIssue("$.headerName", "not_allowed", problem)
-    elif name != "authorization" and "authorization" not in config:
-        problem = "headerName names a header that would have no value: fill it in here, or leave headerName out."
-        yield ConfigIssue("$.authorization", "required", problem)
+def _make_body(message: Message) -> dict[str, Any]:
+    names = ("to", "type", "payload", "ip") if message.ip else ("to", "type", "payload")  # as Logto does
+    return {name: _mend_texts(getattr(message, name)) for name in names}
+
+
+def _mend_texts(value: Any) -> Any:
+    """Return a JSON value without half surrogate pairs, which strict readers of JSON refuse."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_mend_texts(name): _mend_texts(member) for name, member in value.items()}
+    return [_mend_texts(member) for member in value] if isinstance(value, list) else value
 
 
 def _make_redaction(config: Config) -> Redaction:
     """Return what strikes the secret, and what may be one in the endpoint's address, out of a text."""
-    from urllib.parse import urlsplit
+    from urllib.parse import unquote, unquote_plus, urlsplit
 
     address = urlsplit(config["endpoint"])
     target = f"{address.path}?{address.query}"
-    # Words of a path, such as "messages", may stand in any sentence; a token has digits or is long.
-    tokens = [part for part in re.split("[/?&=]", target) if re.search(r"\d|.{16}", part)]
-    hidden = [target, address.path, address.query, *tokens]
+    # Words of a path, such as "messages", may stand in any sentence; a token has digits or is long, a value has a name.
+    tokens = [part for part in re.findall("[^/?&=;,:]{4,}", target) if re.search(r"\d|.{16}", unquote(part))]
+    hidden = tokens + re.findall("=([^/?&;,]{4,})", target) + re.findall("[?&](?:[^&=]*=)?+([^&]{4,})", target)
+    hidden += [whole for whole in (target, address.path, address.query) if any(part in whole for part in hidden)]
+    hidden = [decode(text) for text in hidden for decode in (str, unquote, unquote_plus)]
     if "authorization" in config:
         # An endpoint may repeat the token alone, without the word Bearer before it.
         hidden += [config["authorization"].reveal(), *config["authorization"].reveal().split()[1:]]
@@ -141,16 +167,29 @@ def _read_message_id(answer: Response, redact: Callable[[str], str]) -> str | No
 def _read_refusal(answer: Response, redact: Callable[[str], str]) -> SendError:
     """Return the error for an answer that is no success, with what the endpoint said freed of secrets."""
     body, text = answer.json(), _read_text(answer)
-    fields = body if isinstance(body, dict) else {}
-    if isinstance(fields.get("error"), dict):
-        fields = {**fields, **fields["error"]}
-    texts = [fields.get(key) for key in ("message", "error", "detail", "title")]  # RFC 9457 has the last two
-    if not fields and not _NO_PLAIN_TEXT.search(text):
-        texts = [text]
-    said = next((redact(each[:_MAX_READ]) for each in texts if isinstance(each, str) and each), None)
-    code = fields.get("code")
-    code = redact(code) if isinstance(code, str) else code if type(code) is int else None
-    return make_refusal(answer, "The endpoint", said=said, code=code, advice=_ADVICE.get(answer.status))
+    said = _find_reason(body) if body is not None else "" if _NO_PLAIN_TEXT.search(text) else text
+    inner = body.get("error") if isinstance(body, dict) else None
+    code = next((each["code"] for each in (inner, body) if isinstance(each, dict) and "code" in each), None)
+    code = redact(code) if isinstance(code, str) and len(code) <= _MAX_ID else code if type(code) is int else None
+    kind = DeliveryUnknown if answer.status in _UNKNOWN else None
+    advice = _ADVICE.get(answer.status) or _ADVICE.get(answer.status // 100, _NOT_UNDERSTOOD)
+    return make_refusal(answer, "The endpoint", said=redact(said[:_MAX_READ]), code=code, kind=kind, advice=advice)
+
+
+def _find_reason(value: Any, depth: int = 6) -> str:
+    """Return the words in a refusal, each one after the field that it is about."""
+    if not (depth and isinstance(value, dict | list)):
+        return value if isinstance(value, str) else ""
+    if isinstance(value, list):
+        return "; ".join(filter(None, (_find_reason(member, depth - 1) for member in value)))
+    more = value.get("errors")
+    if isinstance(more, dict):
+        more = [{"field": name, "message": member} for name, member in more.items()]
+    words = next(filter(None, (_find_reason(value.get(key), depth - 1) for key in _REASONS)), "")
+    words = "; ".join(filter(None, (words, _find_reason(more, depth - 1))))
+    place = value.get("loc", value.get("field"))  # FastAPI has a list of steps
+    place = ".".join(map(str, place)) if isinstance(place, list) else place
+    return f"{place}: {words}" if words and isinstance(place, str) else words
 
 
 def _read_text(answer: Response) -> str:

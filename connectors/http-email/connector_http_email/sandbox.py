@@ -9,6 +9,8 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, Any
 
+from connector_core import InvalidMessage, Message
+from connector_core.message import check_address
 from connector_core.sandbox import HttpSandbox
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ _EXAMPLE = """curl {url}/send -H 'Content-Type: application/json' \\
   -d '{"to": "you@example.com", "type": "SignIn", "payload": {"code": "123456"}}'"""
 """A request as Logto makes it; the secret itself stays off the page."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _KEY = re.compile(r"[0-9a-f-]{36}")
 
 
@@ -108,21 +109,19 @@ class HttpEmailSandbox(HttpSandbox):
         return taken.id
 
 
-def find_problem(message: object) -> str | None:
-    """Return what is wrong with a body by the core's `schemas/message.schema.json`, None where it is a message."""
-    if not isinstance(message, dict):
+def find_problem(body: object) -> str | None:
+    """Return why a body is no message to one e-mail address, None where it is one."""
+    if not isinstance(body, dict):
         return "The body is not a JSON object."
-    unknown = sorted(message.keys() - {"to", "type", "payload", "ip"})
+    unknown = sorted(body.keys() - {"to", "type", "payload", "ip"})
     if unknown:
         return f"The body has unknown keys: {', '.join(unknown)}."
-    for key in ("to", "type"):
-        value = message.get(key)
-        if not isinstance(value, str) or not value.strip() or _CONTROL.search(value):
-            return f"{key} is missing, or no text of one line."
-    if not isinstance(message.get("payload"), dict):
-        return "payload is missing, or no JSON object."
-    if not isinstance(message.get("ip"), str | None):
-        return "ip is no text."
+    if "payload" not in body:
+        return "payload is missing."
+    try:
+        check_address(Message(body.get("to", ""), body.get("type", ""), body["payload"], body.get("ip")).to)
+    except InvalidMessage as problem:
+        return str(problem)
     return None
 
 

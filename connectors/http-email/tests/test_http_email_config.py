@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ENDPOINT = "https://mail.example.com/send"
 SECRET = "Bearer made-up-token"
+INVISIBLE = "\u061c\u200b\u200e\u200f\u202a\u202e\u2066\u2069\ufeff\x85"
+"""What changes how an address is read, or is not seen in it."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,10 @@ def test_its_metadata_is_that_of_logtos_connector(connector: Connector) -> None:
         "https://my_mailer.internal/send",
         "https://192.0.2.1/send",
         "https://[2001:db8::1]:8443/send",
+        "https://\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example/send",
+        "https://mail.example.com:65535/send",
         "http://localhost:3000/send",
+        "http://127.255.0.10:1/send",
         "http://127.0.0.1:3000/send?dry=1",
         "http://[::1]:3000/send",
     ],
@@ -87,6 +92,17 @@ def test_an_address_of_any_host_is_valid(connector: Connector, endpoint: str) ->
         "https://mail.example.com/\r\nX: y",
         "https://mail.example.com/\ud800",
         "https://mail.example.com:99999/",
+        "https://mail.example.com:0/",
+        "https://mail.example.com:00080/",
+        "http://127.0.0.1:0/",
+        "http://127.0.0.999/",
+        "http://127.256.0.1/",
+        "http://127.000.000.001/",
+        "https://169%2e254%2e169%2e254/",
+        "https://exa%6dple.com/",
+        *(f"https://mail.example.com/{invisible}send" for invisible in INVISIBLE),
+        *(f"https://mail.example.com/?{invisible}key=1" for invisible in INVISIBLE),
+        "https://mail\u202e.example.com/",
         "https://mail.example.com:port/",
         "https://a..b/",
         "https:///send",
@@ -118,7 +134,19 @@ def test_a_secret_of_any_scheme_is_valid(connector: Connector, secret: str) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["X-Api-Key", "Authorization", "authorization", "x-functions-key", "Cookie", "X_Token", "A!~"]
+    "name",
+    [
+        "X-Api-Key",
+        "Authorization",
+        "authorization",
+        "x-functions-key",
+        "Cookie",
+        "X_Token",
+        "A!~",
+        "X-Origin",
+        "Date-Key",
+        "X-Via",
+    ],
 )
 def test_a_header_of_the_endpoints_own_is_valid(connector: Connector, name: str) -> None:
     assert find_issues(connector, {"endpoint": ENDPOINT, "authorization": SECRET, "headerName": name}) == []
@@ -147,6 +175,24 @@ def test_a_header_of_the_endpoints_own_is_valid(connector: Connector, name: str)
         "User-Agent",
         "X-Message-ID",
         "idempotency-key",
+        "x_message_id",
+        "Content_Type",
+        "Date",
+        "Via",
+        "Range",
+        "If-None-Match",
+        "Origin",
+        "Referer",
+        "Cache-Control",
+        "Max-Forwards",
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Real-IP",
+        "X-HTTP-Method-Override",
+        "X-Method-Override",
+        "X-Original-URL",
+        "Sec-Fetch-Site",
+        "Access-Control-Request-Method",
     ],
 )
 def test_a_header_that_has_a_value_already_is_an_issue(connector: Connector, name: str) -> None:

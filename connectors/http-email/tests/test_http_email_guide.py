@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import shlex
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from connector_core import USAGE_TYPES, AuthorizationFailed, Connector, Host, InvalidMessage, Limits, Message, SendError
 from connector_core.testing.wire_behaviours import respond, respond_json
@@ -144,7 +146,7 @@ def fail_with(connector: Connector, status: int) -> SendError:
 def test_no_setting_and_no_limit_in_the_guide_is_made_up(language: str, connector: Connector) -> None:
     assert str(int(Limits().read)) in GUIDES[language]
     assert set(re.findall(r"\$\.(\w+)", GUIDES[language])) <= set(connector.config_schema["properties"])
-    assert re.findall(r"http://\w\S*", GUIDES[language]) == []
+    assert re.findall(r"http://[\w.:/]+", GUIDES[language]) == ["http://127.0.0.1:8025", "http://mailer:3000/send"]
 
 
 # The examples
@@ -195,6 +197,8 @@ def run_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         (Message("a@b.c", "SignIn", {"code": "123456", "locale": "de-CH"}), "Ihr Code zur Anmeldung ist 123456."),
         (Message("a@b.c", "SignIn", {"code": "123456", "locale": "fr"}), "Your code to sign in is 123456."),
         (Message("a@b.c", "BindMfa", {"code": "123456"}), "Your code is 123456."),
+        (Message("a@b.c", "SignIn", {"code": "123456", "locale": None}), "Your code to sign in is 123456."),
+        (Message("a@b.c", "SignIn", {"code": "123456", "locale": 7}), "Your code to sign in is 123456."),
     ],
 )
 def test_the_endpoint_in_the_guide_works(
@@ -222,6 +226,59 @@ def test_the_endpoint_in_the_guide_refuses_as_the_guide_says(
 
     assert unauthorized.value.to_json()["provider"]["code"] == "unauthorized"
     assert no_code.value.to_json()["provider"]["message"] == "The payload has no code."
+
+
+def post_to(url: str, body: dict[str, Any], **headers: str) -> tuple[int, Any]:
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = requests.post(url, json=body, headers={"Authorization": SECRET, **fields}, timeout=20)
+    return answer.status_code, answer.json()
+
+
+def test_the_endpoint_in_the_guide_sends_no_second_mail_for_a_repeat(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = {"to": "a@b.c", "type": "SignIn", "payload": {"code": "123456"}}
+    with run_endpoint(monkeypatch) as url:
+        repeats = [post_to(url, body, X_Message_Id="m-1") for _ in range(2)]
+        from_logto = [post_to(url, body) for _ in range(2)]
+
+    assert repeats == [(200, {"messageId": "m-1"})] * 2
+    assert len({answer["messageId"] for _, answer in from_logto}) == 2
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.parametrize(("secret", "status"), [(SECRET, 413), ("Bearer other", 401)])
+def test_the_endpoint_in_the_guide_reads_no_more_of_a_body_than_a_message_may_have(
+    monkeypatch: pytest.MonkeyPatch, secret: str, status: int
+) -> None:
+    with run_endpoint(monkeypatch) as url:
+        line = http.client.HTTPConnection(url.split("/")[2], timeout=20)
+        line.request("POST", "/", b"[" * 100_000, {"Authorization": secret, "Content-Length": "9000000000"})
+        assert line.getresponse().status == status
+        line.close()
+
+
+@pytest.mark.parametrize(
+    ("config", "codes"),
+    [
+        ({"endpoint": "http://mailer:3000/send"}, {"bad_format"}),
+        ({"endpoint": "https://ann:pass@mail.example.com/"}, {"bad_format"}),
+        ({"endpoint": "https://mail.example.com/#a"}, {"bad_format"}),
+        ({"endpoint": "https://mail.example.com/a b"}, {"bad_format"}),
+        ({"endpoint": "https://mail.example.com/\u202ea"}, {"bad_format"}),
+        ({"endpoint": "https://example.com/your-http-endpoint"}, {"placeholder"}),
+        ({"endpoint": "https://mail.example.com", "authorization": ""}, {"empty"}),
+        ({"endpoint": "https://mail.example.com", "authorization": "a\n"}, {"bad_format"}),
+        ({"endpoint": "https://mail.example.com", "authorization": "é"}, {"bad_format"}),
+        ({"endpoint": "https://mail.example.com", "authorization": " a"}, {"bad_format"}),
+        ({"endpoint": "https://mail.example.com", "method": "POST"}, {"unknown_key"}),
+        ({"endpoint": "https://mail.example.com", "authorization": "SampleToken"}, set()),
+    ],
+)
+def test_what_the_guide_lists_of_logtos_configs_is_refused_and_the_rest_is_not(
+    config: dict[str, str], codes: set[str], connector: Connector
+) -> None:
+    assert {issue.code for issue in connector.validate_config(config)} == codes
 
 
 def test_each_command_line_works(connector: Connector, tmp_path: Path) -> None:

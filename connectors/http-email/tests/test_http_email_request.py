@@ -62,6 +62,18 @@ def test_an_unknown_ip_is_left_out_as_logto_does(host: Host, ip: str | None) -> 
     }
 
 
+def test_half_a_surrogate_pair_becomes_a_replacement_character_and_a_pair_becomes_one_character(host: Host) -> None:
+    payload = {"code": "a\ud800b", "\udfff": ["\ud83d\ude42", {"n": "\udc00"}], "seats": 12}
+    request = post(host, Message("ann@example.com", "Sign\ud800In", payload, "\ud800"))
+
+    assert request.json() == {
+        "to": "ann@example.com",
+        "type": "Sign\ufffdIn",
+        "payload": {"code": "a\ufffdb", "\ufffd": ["🙂", {"n": "\ufffd"}], "seats": 12},
+        "ip": "\ufffd",
+    }
+
+
 def test_an_accented_recipient_reaches_the_endpoint_as_it_is(host: Host) -> None:
     assert post(host, Message("zoë@münchen.example", "SignIn")).json()["to"] == "zoë@münchen.example"
 

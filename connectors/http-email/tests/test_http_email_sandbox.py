@@ -149,6 +149,8 @@ def test_one_address_is_always_refused(connector: Connector, to: str) -> None:
     }
 
 
+NO_ADDRESSES = ["nonsense", "a@b.c, d@e.f", "Ann <a@b.c>", "+4915112345678"]
+"""What the public schema of a message lets through, since a message may also go to a telephone."""
 BAD: list[Any] = [
     [],
     "text",
@@ -157,8 +159,10 @@ BAD: list[Any] = [
     {**BODY, "to": ""},
     {**BODY, "to": 7},
     {**BODY, "to": "a@b.c\nX: y"},
+    *({**BODY, "to": to} for to in NO_ADDRESSES),
     {**BODY, "type": ""},
     {**BODY, "type": "Sign\nIn"},
+    {**BODY, "type": "Sign\x9bIn"},
     {**BODY, "payload": []},
     {**BODY, "payload": None},
     {**BODY, "ip": 7},
@@ -167,22 +171,34 @@ BAD: list[Any] = [
     {key: value for key, value in BODY.items() if key != "type"},
     {key: value for key, value in BODY.items() if key != "payload"},
 ]
+NO_JSON = [
+    b"",
+    b"{",
+    b'{"to"',
+    b"\xff\xfe",
+    b"[" * 100_000,
+    *(
+        b'{"to": "a@b.c", "type": "SignIn", "payload": {"code": %s}}' % value
+        for value in (b"NaN", b"-Infinity", b"1e999", b"[" * 200 + b"]" * 200)
+    ),
+]
 GOOD: list[Any] = [
     BODY,
     {**BODY, "ip": "192.0.2.1"},
     {**BODY, "ip": None},
     {**BODY, "payload": {}},
     {**BODY, "type": "OfOurOwn"},
-    {**BODY, "to": "+4915112345678"},
+    {**BODY, "to": "zoë@münchen.example"},
 ]
 
 
 @pytest.mark.parametrize("body", [*BAD, *GOOD])
 def test_a_message_is_what_the_public_schema_says(body: Any) -> None:
-    assert (find_problem(body) is None) == public_validator(MESSAGE).is_valid(body) == (body in GOOD)
+    is_addressed = not isinstance(body, dict) or body.get("to") not in NO_ADDRESSES
+    assert (find_problem(body) is None) == (public_validator(MESSAGE).is_valid(body) and is_addressed) == (body in GOOD)
 
 
-@pytest.mark.parametrize("body", [*BAD, b"", b"{", b'{"to"', b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize("body", [*BAD, *NO_JSON])
 def test_what_is_no_message_is_refused_in_json(anybodys: HttpEmailSandbox, body: Any) -> None:
     answer = post(anybodys, body if isinstance(body, bytes) else json.dumps(body).encode())
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from connector_http_email import plugin
 from crash_report import format_everything
 
 from connector_core import ConnectorError, Host, Limits, Message
@@ -161,6 +163,56 @@ def test_a_failed_send_has_no_secret_in_its_local_variables(host: Host, behaviou
         error = fail_to_send(host, server.url)
     assert TOKEN not in format_everything(error)
     assert json.dumps(TOKEN)[1:-1] not in format_everything(error)
+
+
+@pytest.mark.parametrize("behaviour", FAILURES[:3])
+def test_a_refusal_has_no_code_in_its_local_variables(host: Host, behaviour: Behaviour) -> None:
+    with WireServer(behaviour) as server:
+        error = fail_to_send(host, server.url)
+    assert CODE not in format_everything(error)
+
+
+@pytest.mark.parametrize("behaviour", FAILURES)
+def test_no_frame_of_the_connector_has_the_code_in_its_local_variables(host: Host, behaviour: Behaviour) -> None:
+    with WireServer(behaviour) as server:
+        error = fail_to_send(host, server.url)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    own = [frame for frame in frames if frame.f_code.co_filename == plugin.__file__]
+    assert own
+    assert CODE not in repr([frame.f_locals for frame in own])
+
+
+@pytest.mark.parametrize(
+    ("address", "said", "shown"),
+    [
+        ("/hook?token=ab%2Fcd%3D12345678", "bad token ab/cd=12345678", "bad token ***"),
+        ("/hook?token=ab%2Fcd%3D12345678", "bad token ab%2Fcd%3d12345678", "bad token ***"),
+        ("/hook?token=a+b+cdef", "bad token a b cdef", "bad token ***"),
+        ("/hook/abc%2Bdef123", "unknown abc+def123", "unknown ***"),
+        ("/hook?key=hunterpass", "bad key hunterpass", "bad key ***"),
+        ("/hook?key=hunterpass", "bad key=hunterpass", "bad ***"),
+        ("/hook?hunterpass", "bad key hunterpass", "bad key ***"),
+        ("/hook?v=1&key=two;parts", "bad key two;parts", "bad key ***"),
+        ("/hook?key=hunter==", "bad key hunter==", "bad key ***"),
+        ("/hook;sig=abcdefghij", "bad sig abcdefghij", "bad sig ***"),
+        ("/hook;sig=abcdefghij?x=1", "abcdefghij is bad", "*** is bad"),
+        ("/bot123456:AbCdEf7/send", "AbCdEf7 is bad", "*** is bad"),
+        ("/hook/m%C3%BCnchen4711", "münchen4711 is bad", "*** is bad"),
+        ("/hook/made-up-4711", "Cannot POST /hook/made-up-4711", "Cannot POST ***"),
+        # Ordinary words and short texts stay.
+        ("/send", "Cannot POST /send, try /sender", "Cannot POST /send, try /sender"),
+        ("/send?v=1&key=", "Cannot POST /send?v=1&key=", "Cannot POST /send?v=1&key="),
+        ("/api/v1/send?tenant=7", "Cannot POST /api/v1/send?tenant=7", "Cannot POST /api/v1/send?tenant=7"),
+        ("/send?key=hunterpass", "Cannot POST /send, try /sender", "Cannot POST /send, try /sender"),
+        ("/m%C3%BCnchen", "Cannot POST /münchen", "Cannot POST /münchen"),
+    ],
+)
+def test_only_what_may_be_a_secret_of_the_address_is_struck_out(
+    host: Host, address: str, said: str, shown: str
+) -> None:
+    with WireServer(respond_json({"message": said}, 422)) as server, pytest.raises(ConnectorError) as caught:
+        host["http-email"].send_message({"endpoint": server.url + address}, MESSAGE)
+    assert caught.value.to_json()["provider"]["message"] == shown
 
 
 def test_ordinary_words_of_the_address_stay_in_what_the_endpoint_says(host: Host) -> None:
