@@ -12,8 +12,9 @@ CONNECTORS := $(patsubst %/pyproject.toml,%,$(wildcard connectors/*/pyproject.to
 demo: $(VENV)/.installed
 	@$(BIN)/python tests/demo.py
 
+# One process a core; the tests of a file stay together, since they share what is slow to make.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # The same tests with the lowest releases that pyproject.toml allows.
 test-lowest:
