@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from guide_page import read_tables
 
 from connector_core import USAGE_TYPES, AuthorizationFailed, Connector, Host, InvalidMessage, Limits, Message, SendError
 from connector_core.testing.wire_behaviours import respond, respond_json
@@ -39,17 +40,6 @@ def connector() -> Iterator[Connector]:
         yield host["http-email"]
 
 
-def read_tables(guide: str) -> list[list[list[str]]]:
-    """Return the rows of each table, without its heading."""
-    tables = re.findall(r"^\|.*\n\|[ |-]+\n((?:\|.*\n)+)", guide, re.MULTILINE)
-    return [[[cell.strip() for cell in row.strip("|").split(" |")] for row in table.splitlines()] for table in tables]
-
-
-def read_headings(guide: str) -> list[tuple[int, str]]:
-    prose = re.sub(r"^```.*?^```$", "", guide, flags=re.MULTILINE | re.DOTALL)
-    return [(len(marks), text) for marks, text in re.findall(r"^(#+) (.+)$", prose, re.MULTILINE)]
-
-
 def read_blocks(language: str) -> list[str]:
     """Return the English guide's blocks of a language; another test says that the French ones are the same."""
     return re.findall(rf"^```{language}\n(.*?)^```$", ENGLISH, re.MULTILINE | re.DOTALL)
@@ -57,29 +47,6 @@ def read_blocks(language: str) -> list[str]:
 
 def read_codes(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
-
-
-# The two languages
-
-
-def test_both_languages_have_the_same_headings_code_and_tables() -> None:
-    def columns(guide: str) -> list[list[list[str]]]:
-        return [[[row[0], *sorted(read_codes(" ".join(row)))] for row in table] for table in read_tables(guide)]
-
-    def code(guide: str) -> list[str]:
-        return re.findall(r"^```.*?^```$", guide, re.MULTILINE | re.DOTALL)
-
-    assert [level for level, _ in read_headings(ENGLISH)] == [level for level, _ in read_headings(FRENCH)]
-    assert len({text for _, text in read_headings(FRENCH)}) == len(read_headings(FRENCH))
-    assert code(ENGLISH) == code(FRENCH)
-    assert columns(ENGLISH) == columns(FRENCH)
-
-
-@pytest.mark.parametrize(("locale", "guide"), [(None, ENGLISH), ("en-GB", ENGLISH), ("fr-CA", FRENCH)])
-def test_the_connector_carries_the_guide_of_a_readers_language(
-    locale: str | None, guide: str, connector: Connector
-) -> None:
-    assert connector.guide(locale) == guide
 
 
 # The tables

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from connector_mailgun.sandbox import REFUSED_RECIPIENT
+from guide_page import read_headings, read_tables
 
 from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, SendError, UsageLimitExceeded, errors
 
@@ -28,17 +29,6 @@ every_language = pytest.mark.parametrize("language", GUIDES)
 def mailgun() -> Iterator[Connector]:
     with Host.discover() as host:
         yield host["mailgun-email"]
-
-
-def read_tables(guide: str) -> list[list[list[str]]]:
-    """Return the rows of each table, without its heading."""
-    tables = re.findall(r"^\|.*\n\|[ |-]+\n((?:\|.*\n)+)", guide, re.MULTILINE)
-    return [[[cell.strip() for cell in row.strip("|").split(" |")] for row in table.splitlines()] for table in tables]
-
-
-def read_headings(guide: str) -> list[tuple[int, str]]:
-    prose = re.sub(r"^```.*?^```$", "", guide, flags=re.MULTILINE | re.DOTALL)
-    return [(len(marks), text) for marks, text in re.findall(r"^(#+) (.+)$", prose, re.MULTILINE)]
 
 
 def read_code(guide: str, language: str = r"\w+") -> list[str]:
@@ -135,29 +125,6 @@ def test_the_example_of_all_optional_settings_has_all_of_them(language: str, mai
 @every_language
 def test_the_address_that_the_sandbox_refuses_is_named(language: str) -> None:
     assert f"`{REFUSED_RECIPIENT}`" in GUIDES[language]
-
-
-def test_both_languages_have_the_same_headings_in_the_same_order() -> None:
-    assert [level for level, _ in read_headings(ENGLISH)] == [level for level, _ in read_headings(FRENCH)]
-    assert len({text for _, text in read_headings(FRENCH)}) == len(read_headings(FRENCH))
-
-
-def test_both_languages_have_the_same_code() -> None:
-    assert read_code(ENGLISH) == read_code(FRENCH)
-
-
-def test_both_languages_name_the_same_things_as_code_in_their_tables() -> None:
-    def names(guide: str) -> list[list[str]]:
-        return [sorted(re.findall(r"`([^`]+)`", " ".join(row))) for table in read_tables(guide) for row in table]
-
-    assert names(ENGLISH) == names(FRENCH)
-
-
-@pytest.mark.parametrize(("locale", "guide"), [(None, ENGLISH), ("en-GB", ENGLISH), ("fr", FRENCH), ("fr-CA", FRENCH)])
-def test_the_connector_carries_the_guide_of_a_readers_language(
-    locale: str | None, guide: str, mailgun: Connector
-) -> None:
-    assert mailgun.guide(locale) == guide
 
 
 @every_language

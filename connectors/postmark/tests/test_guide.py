@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from connector_postmark.response import parse_response
+from guide_page import read_headings, read_tables
 
-from connector_core import USAGE_TYPES, Connector, InvalidConfig, SendError, errors
+from connector_core import USAGE_TYPES, InvalidConfig, SendError, errors
 
 FOLDER = Path(__file__).parent.parent
 GUIDES = {"en": (FOLDER / "README.md").read_text("utf-8"), "fr": (FOLDER / "README.fr.md").read_text("utf-8")}
@@ -19,17 +20,6 @@ YES_OR_NO = {"en": {True: "yes", False: "no"}, "fr": {True: "oui", False: "non"}
 ONE_OF_TWO = {"en": "one of the two", "fr": "l'un des deux"}
 
 every_language = pytest.mark.parametrize("language", GUIDES)
-
-
-def read_tables(guide: str) -> list[list[list[str]]]:
-    """Return the rows of each table, without its heading."""
-    tables = re.findall(r"^\|.*\n\|[ |-]+\n((?:\|.*\n)+)", guide, re.MULTILINE)
-    return [[[cell.strip() for cell in row.strip("|").split(" |")] for row in table.splitlines()] for table in tables]
-
-
-def read_headings(guide: str) -> list[tuple[int, str]]:
-    prose = re.sub(r"^```.*?^```$", "", guide, flags=re.MULTILINE | re.DOTALL)
-    return [(len(marks), text) for marks, text in re.findall(r"^(#+) (.+)$", prose, re.MULTILINE)]
 
 
 def read_variable_names(cell: str) -> list[str]:
@@ -163,41 +153,6 @@ def test_number_300_stands_in_the_row_of_each_error_that_it_can_be(language: str
 
     sentences = ("Invalid 'To' address: 'x'.", "Invalid 'From' address: 'x'.", "Invalid 'ReplyTo' address: 'x'.")
     assert rows == {find_code(300, said) for said in sentences}
-
-
-# The two languages
-
-
-def test_both_languages_have_the_same_headings_in_the_same_order() -> None:
-    assert [level for level, _ in read_headings(ENGLISH)] == [level for level, _ in read_headings(FRENCH)]
-    assert len({text for _, text in read_headings(FRENCH)}) == len(read_headings(FRENCH))
-
-
-def test_both_languages_have_the_same_code() -> None:
-    assert re.findall(r"^```.*?^```$", ENGLISH, re.MULTILINE | re.DOTALL) == re.findall(
-        r"^```.*?^```$", FRENCH, re.MULTILINE | re.DOTALL
-    )
-
-
-def test_both_languages_have_the_same_tables() -> None:
-    def firsts(guide: str) -> list[list[str]]:
-        return [[row[0] for row in table] for table in read_tables(guide)]
-
-    assert firsts(ENGLISH) == firsts(FRENCH)
-
-
-def test_both_languages_name_the_same_things_as_code_in_their_tables() -> None:
-    def names(guide: str) -> list[list[str]]:
-        return [sorted(read_variable_names(" ".join(row))) for table in read_tables(guide) for row in table]
-
-    assert names(ENGLISH) == names(FRENCH)
-
-
-@pytest.mark.parametrize(("locale", "guide"), [(None, ENGLISH), ("en-GB", ENGLISH), ("fr", FRENCH), ("fr-CA", FRENCH)])
-def test_the_connector_carries_the_guide_of_a_readers_language(
-    locale: str | None, guide: str, postmark: Connector
-) -> None:
-    assert postmark.guide(locale) == guide
 
 
 # The links

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from connector_sendgrid.sandbox import REFUSED_RECIPIENT, SENDER, SendGridSandbox
+from guide_page import read_blocks, read_code, read_headings, read_tables
 
 from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, Message, SendError, TemplateNotFound
 from connector_core.cli.commands import TEST_CODE
@@ -30,25 +31,6 @@ COMMAND_LINE = [sys.executable, "-c", "from connector_core.cli import main; main
 KEY = "SG.made-up-key-4Xq.9-_7Zt"
 
 every_language = pytest.mark.parametrize("language", GUIDES)
-
-
-def read_tables(guide: str) -> list[list[list[str]]]:
-    """Return the rows of each table, without its heading."""
-    tables = re.findall(r"^\|.*\n\|[ |-]+\n((?:\|.*\n)+)", guide, re.MULTILINE)
-    return [[[cell.strip() for cell in row.strip("|").split(" |")] for row in table.splitlines()] for table in tables]
-
-
-def read_headings(guide: str) -> list[tuple[int, str]]:
-    prose = re.sub(r"^```.*?^```$", "", guide, flags=re.MULTILINE | re.DOTALL)
-    return [(len(marks), text) for marks, text in re.findall(r"^(#+) (.+)$", prose, re.MULTILINE)]
-
-
-def read_blocks(guide: str, language: str = r"\w*") -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
-
-
-def read_code(text: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", text)
 
 
 JSON_BLOCKS = [json.loads(block) for block in read_blocks(ENGLISH, "json")]
@@ -155,24 +137,6 @@ def test_the_statuses_that_have_an_error_of_their_own_are_in_the_table(language:
 def test_how_long_the_mails_of_a_suspended_account_wait_is_what_sendgrid_says(language: str) -> None:
     """Source: SendGrid support, "Account Under Review": queued for up to 72 hours, expiring after that time."""
     assert re.search(r"\b72\b", GUIDES[language])
-
-
-# The two languages
-
-
-def test_both_languages_have_the_same_headings_code_and_tables() -> None:
-    def outline(guide: str) -> Any:
-        tables = [[(row[0], sorted(read_code(" ".join(row)))) for row in table] for table in read_tables(guide)]
-        return [level for level, _ in read_headings(guide)], read_blocks(guide), tables
-
-    assert outline(ENGLISH) == outline(FRENCH)
-
-
-@pytest.mark.parametrize(("locale", "guide"), [(None, ENGLISH), ("en-GB", ENGLISH), ("fr-CA", FRENCH)])
-def test_the_connector_carries_the_guide_of_a_readers_language(
-    locale: str | None, guide: str, sendgrid: Connector
-) -> None:
-    assert sendgrid.guide(locale) == guide
 
 
 @every_language
