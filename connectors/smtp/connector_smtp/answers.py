@@ -1,7 +1,8 @@
 """A mail server's answers, and what each means: from code, enhanced code and words to an error that says what to do.
 
 Codes are those of RFC 5321, section 4.2, and RFC 4954, section 6; enhanced codes those of RFC 3463 and of the registry
-that continues it (RFC 5248). Postfix, Exim, Exchange, Gmail and SES don't always agree on them, so words decide, too.
+that continues it (RFC 5248). Postfix, Exim, Exchange, Gmail, SES and SendGrid don't always agree on them, so words
+decide, too.
 """
 
 from __future__ import annotations
@@ -98,7 +99,13 @@ _OTHER = "The mail server refuses to send: act on what it says, or ask its suppo
 
 _RULES = (
     _Rule(AuthorizationFailed, _CREDENTIALS, code="432"),
-    _Rule(UsageLimitExceeded, _QUOTA, code="4..", words=r"\b(daily|monthly)\b.*\b(quota|limit)", retryable=True),
+    _Rule(
+        UsageLimitExceeded,
+        _QUOTA,
+        code="4..",
+        words=r"\b(daily|monthly)\b.*\b(quota|limit)|credits exceeded|messaging limits",
+        retryable=True,
+    ),
     _Rule(
         RateLimitExceeded, _RATE, code="4..", words=r"\brate\b|too (many|much|fast)|throttl|slow down|limit exceeded"
     ),
@@ -127,7 +134,13 @@ _RULES = (
     ),
     _Rule(SenderRejected, _SENDER, code="5..", enhanced=r"1\.[78]|7\.60|2\.252"),
     _Rule(SenderRejected, _SENDER, code="5..", words=r"sender address rejected|send ?as|not owned by"),
-    _Rule(SenderRejected, _SENDER, stage="sender data content", code="5..", words="not verified"),
+    _Rule(
+        SenderRejected,
+        _SENDER,
+        stage="sender data content",
+        code="5..",
+        words="not verified|verified sender|unauthenticated senders",
+    ),
     _Rule(UsageLimitExceeded, _QUOTA, code="5..", enhanced=r"4\.5"),
     _Rule(RecipientRejected, _RECIPIENT, stage="recipient", code="5..", enhanced=r"[12]\.\d+"),
     _Rule(
@@ -166,17 +179,14 @@ def refuse(reply: Reply, stage: Stage, recipient: str = "") -> SendError:
         recipient: the recipient of the mail, for an error that is about it.
 
     """
-    provider = ProviderReply(
-        code=reply.enhanced or reply.code,
-        message=reply.words[:_MAX_QUOTED] or None,
-        status=reply.code,
-    )
+    quote = _shorten(reply.words)
+    provider = ProviderReply(code=reply.enhanced or reply.code, message=quote or None, status=reply.code)
     if not reply.is_refusal:
         return _refuse_unknown(stage, provider if reply.code > 0 else None)
     rule = next(rule for rule in _RULES if rule.fits(reply, stage))
     about_recipient = rule.kind is RecipientRejected or stage == "recipient"
     return rule.kind(
-        f"{rule.advice} (Mail server: {reply.code} {reply.words[:_MAX_QUOTED]})",
+        f"{rule.advice} (Mail server: {f'{reply.code} {quote}'.rstrip()})",
         provider=provider,
         retryable=rule.retryable,
         recipients=[recipient] if about_recipient and recipient else (),
@@ -206,6 +216,17 @@ def explain_loss(stage: Stage, reason: str, *, complete: bool = False) -> SendEr
         f"The connection to the mail server broke before it had the mail ({reason}), so nothing was sent: send again "
         "later."
     )
+
+
+def _shorten(words: str) -> str:
+    """Return words cut between two of them, so that what is left of a secret that stands there is none of it.
+
+    Where there is no space, as in Chinese, they end after a character that no secret has.
+    """
+    if len(words) <= _MAX_QUOTED:
+        return words
+    start = words[:_MAX_QUOTED]
+    return start.rpartition(" ")[0].rstrip() if " " in start else re.sub(r"[!-~]+\Z", "", start)
 
 
 def _refuse_unknown(stage: Stage, provider: ProviderReply | None) -> SendError:

@@ -9,8 +9,10 @@ from connector_core import Config, ConfigIssue, find_repeated_templates, format_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from ipaddress import IPv4Address, IPv6Address
 
-_LOOPBACK = re.compile(r"localhost\.?|127(\.[0-9]{1,3}){3}|::1", re.IGNORECASE)
+_WITH_COLON = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
+"""What the schema takes for an IPv6 address; `cafe:25` is none."""
 
 _SETTING_OF_HEADER = {"from": "fromEmail", "reply-to": "replyTo", "subject": "templates"}
 """Headers that other settings fill, by the setting."""
@@ -30,13 +32,19 @@ def find_issues(config: Config) -> list[ConfigIssue]:
         *_check_credentials(config["auth"]),
         *_check_tls(config),
         *_check_headers(config),
-        *_check_local_address(config),
+        *_check_addresses(config),
     ]
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine, which plain connections stay within."""
-    return _LOOPBACK.fullmatch(host) is not None
+    """Return whether a host is this machine, which plain connections stay within.
+
+    What is no address, such as 127.0.0.256, is a name, which the DNS may lead anywhere.
+    """
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    address = _parse_address(host)
+    return address is not None and address.is_loopback
 
 
 def uses_password(auth: Mapping[str, Any]) -> bool:
@@ -103,14 +111,19 @@ def _check_headers(config: Config) -> Iterator[ConfigIssue]:
         seen.add(lower)
 
 
-def _check_local_address(config: Config) -> Iterator[ConfigIssue]:
-    address = config.get("localAddress")
-    if address is None:
-        return
+def _check_addresses(config: Config) -> Iterator[ConfigIssue]:
+    if _WITH_COLON.fullmatch(config["host"]) and _parse_address(config["host"]) is None:
+        problem = "This is no network address: write the server's name alone, without the port."
+        yield ConfigIssue("$.host", "bad_format", problem)
+    if "localAddress" in config and _parse_address(config["localAddress"]) is None:
+        problem = "This is no network address: write one of this machine's, such as 192.0.2.10."
+        yield ConfigIssue("$.localAddress", "bad_format", problem)
+
+
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     from ipaddress import ip_address
 
     try:
-        ip_address(address)
+        return ip_address(text)
     except ValueError:
-        problem = "This is no network address: write one of this machine's, such as 192.0.2.10."
-        yield ConfigIssue("$.localAddress", "bad_format", problem)
+        return None

@@ -9,15 +9,15 @@ from __future__ import annotations
 import io
 import math
 import os
+import socket
 import ssl
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import socket
 
 _MAX_ANSWER = 65_536
 """Bytes of one answer, all its lines together; RFC 5321, section 4.5.3.1.5 gives a line 512."""
+
+_MAX_WRITE = 65_536
+"""Bytes that are handed to the system at a time: TLS would take all of them for one step, however long it lasts."""
 
 
 class Line:
@@ -48,7 +48,7 @@ class Line:
             while rest:
                 self._sock.settimeout(self.remaining())
                 self.writes += 1
-                rest = rest[self._sock.send(rest) :]
+                rest = rest[self._sock.send(rest[:_MAX_WRITE]) :]
         except OSError as error:
             self.failure = describe_failure(error)
             raise
@@ -127,4 +127,6 @@ def describe_failure(error: OSError) -> str:
         return str(error.verify_message).rstrip(".") or "no details"
     if isinstance(error, ssl.SSLError):
         return (error.reason or "TLS failed").lower().replace("_", " ")
+    if isinstance(error, socket.gaierror):  # its numbers are not those of the system
+        return str(error.strerror).lower()
     return os.strerror(error.errno).lower() if error.errno else "the connection was closed"

@@ -63,7 +63,7 @@ class Mailer:
             try:
                 session.finish(mail)
             finally:
-                self._put_back(session)
+                self._put_back(session, patience.deadline)
         finally:
             self._places.release()
         return SendResult(message_id=mail.message_id, recipients={message.to: "sent"})
@@ -85,7 +85,7 @@ class Mailer:
                 session.begin(mail)
             except SendError:
                 is_final = session.usable
-                self._put_back(session)
+                self._put_back(session, patience.deadline)
                 if is_final:
                     raise
             else:
@@ -97,7 +97,7 @@ class Mailer:
             begun = True
         finally:
             if not begun:
-                self._put_back(session)
+                self._put_back(session, patience.deadline)
         return session
 
     def _take_idle(self, patience: Patience) -> Session | None:
@@ -114,14 +114,14 @@ class Mailer:
                 other.abandon()
         return None
 
-    def _put_back(self, session: Session) -> None:
+    def _put_back(self, session: Session, deadline: float) -> None:
         """Keep a connection for the next mail, unless it is of no more use."""
         with self._lock:
             is_kept = session.usable and not self._closed
             if is_kept:
                 self._idle.append((session, time.monotonic()))
         if not is_kept:
-            session.close(time.monotonic() + _PARTING_SECONDS)
+            session.close(min(deadline, time.monotonic() + _PARTING_SECONDS))
 
     def _open(self, transport: Transport, patience: Patience) -> Session:
         """Return a new connection; a token that is refused before its time is replaced once."""

@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from connector_core import ProviderUnavailable
@@ -13,6 +14,8 @@ from connector_smtp.checks import is_loopback
 from connector_smtp.line import Line, describe_failure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from connector_core import Config, Limits
 
 _VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
@@ -44,7 +47,16 @@ class Server:
         self._limits = {
             name: config[key] / 1000 for name, key in _SETTING_OF_LIMIT.items() if config.get(key) is not None
         }
-        self._context = _make_context(tls)
+        self._tls: Mapping[str, Any] = tls
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        """Return what certificates are checked with; made when it is needed, since reading the system's takes long."""
+        context = ssl.create_default_context()
+        if "ca" in self._tls:
+            context.load_verify_locations(cadata=self._tls["ca"])
+        context.minimum_version = _VERSIONS[self._tls.get("minVersion", "TLSv1.2")]
+        return context
 
     def patience(self, limits: Limits, started: float) -> Patience:
         """Return the limits of one send: the host's own, and where the config says less, the config's."""
@@ -121,14 +133,6 @@ class Server:
 
 
 _SETTING_OF_LIMIT = {"connect": "connectionTimeout", "greeting": "greetingTimeout", "silence": "socketTimeout"}
-
-
-def _make_context(tls: Any) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if "ca" in tls:
-        context.load_verify_locations(cadata=tls["ca"])
-    context.minimum_version = _VERSIONS[tls.get("minVersion", "TLSv1.2")]
-    return context
 
 
 def _explain_tls_failure(failure: OSError, *, is_implicit: bool) -> ProviderUnavailable:

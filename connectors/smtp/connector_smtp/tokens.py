@@ -14,8 +14,8 @@ from connector_core import (
     AuthorizationFailed,
     DeliveryUnknown,
     InvalidResponse,
-    ProviderReply,
     ProviderUnavailable,
+    Redaction,
     Secret,
     SendError,
     make_refusal,
@@ -47,6 +47,7 @@ class AccessTokens:
         self._auth = auth
         self._redact = redact
         self._token: Secret | None = auth.get("accessToken")
+        self._refresh_token: Secret | None = auth.get("refreshToken")
         self._expires: float = auth["expires"] / 1000 if "expires" in auth else math.inf
         self._lock = threading.Lock()
         self._fetching: Future[Secret | SendError] | None = None
@@ -63,7 +64,7 @@ class AccessTokens:
 
         """
         with self._lock:
-            if self._token is not None and (time.time() < self._expires or "refreshToken" not in self._auth):
+            if self._token is not None and (time.time() < self._expires or self._refresh_token is None):
                 return self._token, False
             fetching, is_mine = self._fetching, self._fetching is None
             if fetching is None:
@@ -81,9 +82,9 @@ class AccessTokens:
     def discard(self, token: Secret) -> bool:
         """Forget a token that the mail server refuses, and return whether another one can be had."""
         with self._lock:
-            if "refreshToken" in self._auth and self._token == token:
+            if self._refresh_token is not None and self._token == token:
                 self._token = None
-        return "refreshToken" in self._auth
+            return self._refresh_token is not None
 
     def _fetch(self, transport: Transport, deadline: float, fetching: Future[Secret | SendError]) -> None:
         found: Secret | SendError = _unavailable("it was interrupted")
@@ -102,14 +103,14 @@ class AccessTokens:
         left = deadline - time.monotonic()
         if left <= 0:
             return _unavailable("it took too long"), 0
-        hasty = copy.copy(transport)  # with the same connections
-        hasty.limits = replace(transport.limits, total=left)
-        fields = {"grant_type": "refresh_token", "refresh_token": self._auth["refreshToken"]}
+        fields = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
         fields["client_id"] = self._auth["clientId"]
         if "clientSecret" in self._auth:
             fields["client_secret"] = self._auth["clientSecret"]
+        headers = {"Accept": "application/json"}
+        limits = replace(transport.limits, total=left)
         try:
-            answer = hasty.request("POST", self._auth["accessUrl"], headers={"Accept": "application/json"}, data=fields)
+            answer = transport.request("POST", self._auth["accessUrl"], headers=headers, data=fields, limits=limits)
         except SendError as error:
             # Whatever became of this request, it was not the mail.
             reason = str(error) if error.outcome == "not_sent" else "no clear answer came back"
@@ -119,16 +120,18 @@ class AccessTokens:
     def _read(self, answer: Response) -> tuple[Secret | SendError, float]:
         body = answer.json()
         body = body if isinstance(body, dict) else {}
-        token = body.get("access_token")
-        if answer.status in range(200, 300) and isinstance(token, str) and token.isascii() and token.isprintable():
-            return Secret(token), _read_life(body.get("expires_in"))
-        return self._refuse(answer, body), 0
+        token = _read_token(body, "access_token")
+        if answer.status not in range(200, 300) or token is None:
+            return self._refuse(answer, body), 0
+        # A new refresh token takes the place of the old one (RFC 6749, section 6), which may not live as long.
+        self._refresh_token = _read_token(body, "refresh_token") or self._refresh_token
+        return token, _read_life(body.get("expires_in"))
 
     def _refuse(self, answer: Response, body: Mapping[str, Any]) -> SendError:
         code = body.get("error")
-        code = code if isinstance(code, str) else None
+        code = self._strike(code) if isinstance(code, str) else None
         said = body.get("error_description", code)
-        said = self._redact(said) if isinstance(said, str) else None
+        said = self._strike(said) if isinstance(said, str) else None
         if answer.status in _REFUSALS or (code is not None and answer.status < 400):  # noqa: PLR2004  no refusal by itself
             advice = "No access token could be had, so nothing was sent: check clientId, clientSecret and refreshToken"
             advice += " in auth of the config"
@@ -136,17 +139,28 @@ class AccessTokens:
         if answer.status >= 500 or answer.status in {408, 429}:  # noqa: PLR2004  failures of the server
             advice = "No access token could be had for now, so nothing was sent: send again later"
             return make_refusal(answer, _PLACE, said=said, code=code, kind=ProviderUnavailable, advice=advice)
-        return InvalidResponse(
-            "What answered gives no access tokens, so nothing was sent: check auth.accessUrl in the config.",
-            provider=ProviderReply(code=code, message=said, status=answer.status),
-            outcome="not_sent",
-        )
+        advice = "What answered gives no access tokens, so nothing was sent: check auth.accessUrl in the config"
+        error = make_refusal(answer, _PLACE, said=said, code=code, kind=InvalidResponse, advice=advice)
+        error.outcome = "not_sent"
+        return error
+
+    def _strike(self, text: str) -> str:
+        """Return a text without secrets, the refresh token that is no longer the config's among them."""
+        secret = self._refresh_token
+        return self._redact(Redaction([secret.reveal()] if secret is not None else []).redact(text))
+
+
+def _read_token(body: Mapping[str, Any], key: str) -> Secret | None:
+    token = body.get(key)
+    if isinstance(token, str) and token and token.isascii() and token.isprintable():
+        return Secret(token)
+    return None
 
 
 def _read_life(seconds: object) -> float:
     try:
         life = float(seconds) if isinstance(seconds, int | float | str) else _LIFE_WITHOUT_WORD
-    except ValueError:
+    except (ValueError, OverflowError):
         life = _LIFE_WITHOUT_WORD
     return max(life - _MARGIN, life / 2)
 

@@ -38,6 +38,9 @@ _USUAL = {
 }
 EXTENSIONS = ("SIZE 50000000", "8BITMIME", "SMTPUTF8", "AUTH PLAIN LOGIN")
 
+SYSTEM_AUTHORITY = trustme.CA()
+"""Whom the system trusts while these tests run."""
+
 AUTHORITY = trustme.CA()
 CA = AUTHORITY.cert_pem.bytes().decode()
 

@@ -1,7 +1,8 @@
 """What a server's refusal becomes, at each step of a send: the error, its outcome, and what the server said.
 
 The texts are those of Postfix (postfix.org, "SMTPD_ACCESS_README" and its sources), Exim, Exchange Online ("Email
-non-delivery reports"), Gmail ("Gmail SMTP errors and codes") and Amazon SES ("SMTP response codes").
+non-delivery reports"), Gmail ("Gmail SMTP errors and codes"), Amazon SES ("SMTP response codes") and SendGrid ("SMTP
+Errors and Troubleshooting", and what its users report).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from connector_core import (
 )
 
 from .smtp_server import ScriptedServer, config_for
+from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,6 +123,8 @@ ANSWERS: list[tuple[str, str, type[SendError]]] = [
     ("CONTENT", "550 5.7.60 SMTP; Client does not have permissions to send as this sender", SenderRejected),
     ("CONTENT", "554 5.2.252 SendAsDenied; ann@example.com not allowed to send as bob@example.com", SenderRejected),
     ("CONTENT", "554 Message rejected: Email address is not verified. The following identities failed", SenderRejected),
+    ("CONTENT", "550 The from address does not match a verified Sender Identity.", SenderRejected),
+    ("CONTENT", "550 Unauthenticated senders not allowed", SenderRejected),
     # The recipient
     ("RCPT", "550 5.1.1 <ann@example.com>: Recipient address rejected: User unknown", RecipientRejected),
     ("RCPT", "550-5.1.1 The email account that you tried to reach\n550-5.1.1 does not exist.\n550 5.1.1 gsmtp",
@@ -145,6 +149,8 @@ ANSWERS: list[tuple[str, str, type[SendError]]] = [
     ("MAIL", "550 5.4.5 Daily user sending limit exceeded.", UsageLimitExceeded),
     ("CONTENT", "550 5.4.5 Daily user sending limit exceeded.", UsageLimitExceeded),
     ("MAIL", "454 4.7.0 Throttling failure: Daily message quota exceeded.", UsageLimitExceeded),
+    ("AUTH", "451 Authentication failed: Maximum credits exceeded", UsageLimitExceeded),
+    ("CONTENT", "451 You've exceeded your messaging limits", UsageLimitExceeded),
     # The mail
     ("MAIL", "552 5.3.4 Message size exceeds fixed limit", InvalidMessage),
     ("MAIL", "552 Message too big", InvalidMessage),
@@ -204,10 +210,20 @@ def test_an_answer_that_would_steer_a_terminal_is_quoted_without(host: Host) -> 
 
 
 def test_a_long_answer_is_quoted_in_part(host: Host) -> None:
-    error = refuse(host, "RCPT", "550 5.1.1 " + "x" * 4000)
+    error = refuse(host, "RCPT", "550 5.1.1 " + "words " * 800)
     assert error.provider is not None
-    assert error.provider.message == "x" * 500
-    assert len(str(error)) < 700
+    assert error.provider.message == " ".join(["words"] * 83)
+    assert f"550 {error.provider.message})" in str(error)
+
+
+def test_a_long_answer_is_not_cut_within_a_word_which_might_be_a_secret(host: Host) -> None:
+    error = refuse(host, "RCPT", f"550 5.1.1 {'x' * 4000}")
+    assert error.provider is not None
+    assert error.provider.to_json() == {"code": "5.1.1", "status": 550}
+    assert str(error).endswith("(Mail server: 550)")
+    error = refuse(host, "RCPT", f"550 5.1.1 {'字' * 490}{'x' * 4000}")
+    assert error.provider is not None
+    assert error.provider.message == "字" * 490
 
 
 @pytest.mark.parametrize("step", ["EHLO", "MAIL", "RCPT", "DATA"])

@@ -12,6 +12,7 @@ import pytest
 from connector_core import USAGE_TYPES, Connector, Host, Message, Secret
 
 from .smtp_server import CA, ScriptedServer, config_for
+from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +117,7 @@ def test_a_host_is_a_name_or_a_network_address(smtp: Connector, host: str) -> No
 @pytest.mark.parametrize(
     "host",
     ["smtp://smtp.example.com", "smtp.example.com:587", "[::1]", "a b", "a..b", ".a", "-a", "köln.example",
-     "user@mail.example.com", "mail.example.com/", "a\n", f"{'x' * 64}.com", 5],
+     "user@mail.example.com", "mail.example.com/", "a\n", f"{'x' * 64}.com", 5, "cafe:25", "1:2", "::1::2"],
 )  # fmt: skip
 def test_anything_else_is_no_host(smtp: Connector, host: object) -> None:
     assert [path for path, _ in find_issues(smtp, host=host)] == ["$.host"]
@@ -140,14 +141,15 @@ def test_anything_else_is_no_local_address(smtp: Connector, address: str) -> Non
 # TLS
 
 
-@pytest.mark.parametrize("host", ["smtp.example.com", "127.0.0.1.example.com", "localhost.example.com", "10.0.0.1"])
+@pytest.mark.parametrize("host", ["smtp.example.com", "127.0.0.1.example.com", "localhost.example.com", "10.0.0.1",
+                                  "127.0.0.256", "127.0.0.999", "2001:db8::1"])  # fmt: skip
 def test_another_host_is_never_used_without_tls(smtp: Connector, host: str) -> None:
     assert find_issues(smtp, host=host, ignoreTLS=True) == [("$.ignoreTLS", "not_allowed")]
     assert find_issues(smtp, host=host, ignoreTLS=True, secure=True) == []
     assert find_issues(smtp, host=host, ignoreTLS=False) == []
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "127.0.0.1", "127.1.2.3", "::1", "0:0:0:0:0:0:0:1"])
 def test_this_machine_may_be_used_without_tls(smtp: Connector, host: str) -> None:
     assert find_issues(smtp, host=host, ignoreTLS=True) == []
 

@@ -1,4 +1,4 @@
-"""The conformance kit on the SMTP connector."""
+"""The conformance kit on the SMTP connector: the whole of it once, and for other credentials what depends on them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from typing import Any, ClassVar
 
 from connector_core import Message
 from connector_core.testing import ConnectorTests
+from connector_core.testing.leak_checks import LeakChecks
+from connector_core.testing.sending_checks import SendingChecks
+
+from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
 
 REQUIRED = ("SignIn", "Register", "ForgotPassword", "Generic")
 
@@ -38,7 +42,18 @@ class TestPassword(ConnectorTests):
     message = Message("person@example.com", "SignIn", {"code": "483920"})
 
 
-class TestRefreshToken(ConnectorTests):
+class CredentialChecks(LeakChecks):
+    """The checks of sends that credentials have a part in; threads that share a token are in test_smtp_tokens.py."""
+
+    test_a_message_arrives = SendingChecks.test_a_message_arrives
+    test_wrong_credentials_are_an_authorization_failure = (
+        SendingChecks.test_wrong_credentials_are_an_authorization_failure
+    )
+    test_two_configs_share_nothing = SendingChecks.test_two_configs_share_nothing
+    test_a_closed_connector_sends_again = SendingChecks.test_a_closed_connector_sends_again
+
+
+class TestRefreshToken(CredentialChecks):
     connector_id = "simple-mail-transfer-protocol"
     config: ClassVar = make_config(
         type="oauth2",
@@ -49,7 +64,7 @@ class TestRefreshToken(ConnectorTests):
     message = Message("person@example.com", "SignIn", {"code": "483920"})
 
 
-class TestAccessToken(ConnectorTests):
+class TestAccessToken(CredentialChecks):
     connector_id = "simple-mail-transfer-protocol"
     config: ClassVar = {**make_config(type="OAuth2", accessToken="made-up-access-t0ken" * 60), "secure": True}
     message = Message("person@example.com", "SignIn", {"code": "483920"})

@@ -21,12 +21,15 @@ from connector_core.testing.wire_server import finish
 from .smtp_server import (
     CA,
     PASSWORD,
+    SYSTEM_AUTHORITY,
     ScriptedServer,
     config_for,
+    drip_bytes,
     hang_up,
     make_context,
     stay_silent,
 )
+from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,10 +46,10 @@ def host() -> Iterator[Host]:
         yield discovered
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def hasty() -> Iterator[Host]:
     """Give a host that waits in vain only briefly."""
-    with Host.discover(limits=Limits(connect=0.5, read=0.5, total=1)) as discovered:
+    with Host.discover(limits=Limits(connect=0.2, read=0.2, total=0.4)) as discovered:
         yield discovered
 
 
@@ -90,6 +93,13 @@ def test_a_local_address_that_is_not_this_machines_is_said_to_be_so(host: Host) 
         error = fail_to_send(host, server.port, localAddress="192.0.2.1")
     assert_nothing_was_sent(error, server)
     assert "could not be reached" in str(error)
+
+
+def test_a_local_address_of_another_family_is_said_to_be_so(host: Host) -> None:
+    with ScriptedServer() as server:
+        error = fail_to_send(host, server.port, localAddress="::1")
+    assert_nothing_was_sent(error, server)
+    assert "address family" in str(error)
 
 
 def test_a_connection_comes_from_the_local_address(host: Host) -> None:
@@ -182,6 +192,16 @@ def test_a_bad_certificate_is_refused_and_no_credentials_go_out(
     assert not {"AUTH", "MAIL"} & set(server.verbs)
 
 
+@pytest.mark.parametrize("tls", [{}, {"ca": CA}, {"minVersion": "TLSv1.3"}])
+def test_a_certificate_that_the_system_trusts_is_taken_whatever_else_is_trusted(
+    host: Host, tls: dict[str, str]
+) -> None:
+    with ScriptedServer(tls=make_context(authority=SYSTEM_AUTHORITY)) as server:
+        host["simple-mail-transfer-protocol"].send_message(config_for(server.port, tls=tls), MESSAGE)
+    assert len(server.mails) == 1
+    assert server.connections[0].encrypted
+
+
 @pytest.mark.parametrize("secure", [True, False])
 @pytest.mark.parametrize("settings", [{"servername": "mail.example.org"}, {"tls": {"servername": "mail.example.org"}}])
 def test_a_certificate_may_be_for_the_name_that_the_config_says(
@@ -215,6 +235,14 @@ def test_a_server_that_breaks_off_the_handshake_gets_no_credentials(hasty: Host,
     assert_nothing_was_sent(error)
     assert isinstance(error, ProviderUnavailable)
     assert "TLS with the mail server failed" in str(error)
+
+
+def test_a_handshake_that_drips_in_ends_in_time(hasty: Host) -> None:
+    record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc" + bytes(100)  # the start of a ServerHello of 16 KB
+    with ScriptedServer({"GREETING": drip_bytes(record)}) as server:
+        error = fail_to_send(hasty, server.port, secure=True)
+    assert_nothing_was_sent(error, server)
+    assert "TLS with the mail server failed (it took too long)" in str(error)
 
 
 def test_what_was_said_before_tls_is_not_believed(host: Host) -> None:

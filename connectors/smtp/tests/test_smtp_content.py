@@ -24,6 +24,7 @@ from connector_core import (
 )
 
 from .smtp_server import ScriptedServer, config_for
+from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ INJECTION = "x\r\nBcc: evil@attacker.example\r\n\r\nbody"
 ENCODED = "=?utf-8?q?x=0D=0ABcc=3A_evil=40attacker=2Eexample?="
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with Host.discover() as discovered:
         yield discovered

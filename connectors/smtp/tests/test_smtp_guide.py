@@ -12,17 +12,22 @@ from importlib.metadata import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import command_line
 import pytest
 from connector_smtp import mailer
 from connector_smtp.answers import Reply, refuse
 from connector_smtp.sandbox import REFUSED_LOCAL_PART, SmtpSandbox
+from guide_page import read_blocks, read_code, read_headings, read_tables
 
 from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, Limits, Message, RecipientRejected, SendError
 from connector_core.cli.commands import TEST_CODE
 
+from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from command_line import Run
     from connector_smtp.answers import Stage
 
 FOLDER = Path(__file__).parent.parent
@@ -35,25 +40,6 @@ PASSWORD = "made-up-password-4Xq"
 PROVIDERS, TYPES, VARIABLES, SETTINGS, CREDENTIALS, TLS, ENTRY, ERRORS = range(8)
 
 every_language = pytest.mark.parametrize("language", GUIDES)
-
-
-def read_tables(guide: str) -> list[list[list[str]]]:
-    """Return the rows of each table, without its heading."""
-    tables = re.findall(r"^\|.*\n\|[ |-]+\n((?:\|.*\n)+)", guide, re.MULTILINE)
-    return [[[cell.strip() for cell in row.strip("|").split(" |")] for row in table.splitlines()] for table in tables]
-
-
-def read_headings(guide: str) -> list[tuple[int, str]]:
-    prose = re.sub(r"^```.*?^```$", "", guide, flags=re.MULTILINE | re.DOTALL)
-    return [(len(marks), text) for marks, text in re.findall(r"^(#+) (.+)$", prose, re.MULTILINE)]
-
-
-def read_blocks(guide: str, language: str = r"\w*") -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
-
-
-def read_code(text: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", text)
 
 
 JSON_BLOCKS = [json.loads(block) for block in read_blocks(ENGLISH, "json")]
@@ -187,30 +173,6 @@ def test_each_code_leads_to_the_error_in_whose_row_it_stands(language: str) -> N
     assert checked > 30
 
 
-# The two languages
-
-
-def test_both_languages_have_the_same_headings_code_and_tables() -> None:
-    assert [level for level, _ in read_headings(ENGLISH)] == [level for level, _ in read_headings(FRENCH)]
-    assert read_blocks(ENGLISH) == read_blocks(FRENCH)
-    first, second = ([[row[0] for row in table] for table in read_tables(guide)[1:]] for guide in GUIDES.values())
-    assert first == second
-
-
-def test_both_languages_name_the_same_things_as_code_in_their_tables() -> None:
-    def names(guide: str) -> list[list[str]]:
-        return [sorted(read_code(" ".join(row))) for table in read_tables(guide) for row in table]
-
-    assert names(ENGLISH) == names(FRENCH)
-
-
-@pytest.mark.parametrize(("locale", "language"), [(None, "en"), ("en-GB", "en"), ("fr", "fr"), ("fr-CA", "fr")])
-def test_the_connector_carries_the_guide_of_a_readers_language(
-    locale: str | None, language: str, smtp: Connector
-) -> None:
-    assert smtp.guide(locale) == GUIDES[language]
-
-
 @every_language
 def test_a_link_goes_to_a_known_place_or_to_a_heading_of_the_page(language: str) -> None:
     guide = GUIDES[language]
@@ -247,17 +209,16 @@ def test_the_code_of_a_mail_that_tries_the_config_is_in_the_guide(language: str)
     assert f"`{TEST_CODE}`" in GUIDES[language]
 
 
-def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(line: str) -> Run:
     program, *arguments = shlex.split(line)
     assert program == "connectors"
-    return subprocess.run(  # noqa: S603  our own command line
-        [*COMMAND_LINE, *arguments], check=False, capture_output=True, text=True, timeout=60, cwd=folder
-    )
+    return command_line.run(*arguments)
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[SmtpSandbox]:
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmtpSandbox]:
     """Serve a sandbox that knows the guide's config, which is in config.json and leads to the sandbox."""
+    monkeypatch.chdir(tmp_path)
     with SmtpSandbox({**WHOLE_CONFIG, "auth": {**WHOLE_CONFIG["auth"], "pass": PASSWORD}}) as sandbox:
         config = {**sandbox.config, "auth": WHOLE_CONFIG["auth"]}
         (tmp_path / "config.json").write_text(json.dumps(config))
@@ -282,16 +243,16 @@ def test_the_guide_has_the_command_lines_that_the_tests_below_run() -> None:
 @pytest.mark.parametrize(
     "line", [line for line in LINES if line.startswith(("connectors validate", "connectors list"))]
 )
-def test_a_line_that_checks_does_so(line: str, running: SmtpSandbox, tmp_path: Path) -> None:
-    done = run(line, tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_a_line_that_checks_does_so(line: str, running: SmtpSandbox) -> None:
+    done = run(line)
+    assert (done.code, done.stderr) == (0, "")
     assert running.messages == []
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("connectors send")])
-def test_a_line_that_sends_does_so(line: str, running: SmtpSandbox, tmp_path: Path) -> None:
-    done = run(line, tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_a_line_that_sends_does_so(line: str, running: SmtpSandbox) -> None:
+    done = run(line)
+    assert done.code == 0, done.stderr
     assert PASSWORD not in done.stdout + done.stderr
     if "--sandbox" in line:  # it went to a sandbox of its own
         assert running.messages == []
@@ -302,15 +263,15 @@ def test_a_line_that_sends_does_so(line: str, running: SmtpSandbox, tmp_path: Pa
         assert ("123456" if "--payload" in line else TEST_CODE) in message.text
 
 
-def test_the_line_that_makes_a_config_makes_one_with_nine_templates(tmp_path: Path) -> None:
+def test_the_line_that_makes_a_config_makes_one_with_nine_templates() -> None:
     (line,) = (line for line in LINES if line.endswith(" > config.json"))
-    config = json.loads(run(line.removesuffix(" > config.json"), tmp_path).stdout)
+    config = json.loads(run(line.removesuffix(" > config.json")).stdout)
     assert [entry["usageType"] for entry in config["templates"]] == list(USAGE_TYPES)
 
 
-def test_the_line_that_shows_the_guide_shows_it_in_french(tmp_path: Path) -> None:
+def test_the_line_that_shows_the_guide_shows_it_in_french() -> None:
     (line,) = (line for line in LINES if line.startswith("connectors show") and "--guide" in line)
-    assert run(line, tmp_path).stdout.strip() == FRENCH.strip()
+    assert run(line).stdout.strip() == FRENCH.strip()
 
 
 def test_the_line_that_serves_the_sandbox_prints_a_config_that_works_against_it(

@@ -15,6 +15,7 @@ from connector_core import AuthorizationFailed, ConnectorError, Host, Message, S
 from connector_core.testing.wire_server import finish
 
 from .smtp_server import CA, PASSWORD, USER, ScriptedServer, config_for, hang_up, make_context, stay_silent
+from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -237,7 +238,7 @@ def test_no_error_and_no_log_shows_the_password_or_token(
     script = FAILURES.get(failure) or {**LETS_IN[mechanism], **LATER_FAILURES[failure]}
     with ScriptedServer(script, extensions=[f"AUTH {mechanism}"]) as server:
         config = {**config_for(server.port), "auth": CREDENTIALS[mechanism], "debug": True, "logger": True}
-        mail = host["simple-mail-transfer-protocol"].configure({**config, "socketTimeout": 1000})
+        mail = host["simple-mail-transfer-protocol"].configure({**config, "socketTimeout": 200})
         error = catch(lambda: mail.send_message(MESSAGE))
         mail.close()
     shown = format_everything(error) + json.dumps(error.to_json(), ensure_ascii=False)

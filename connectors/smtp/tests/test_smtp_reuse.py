@@ -22,9 +22,10 @@ from connector_core import (
     SenderRejected,
     SendError,
 )
-from connector_core.testing.wire_server import finish
+from connector_core.testing.wire_server import HANG_GUARD, finish
 
 from .smtp_server import CA, ScriptedServer, config_for, hang_up, make_context, stay_silent
+from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +112,7 @@ def test_a_connection_that_the_server_closed_is_replaced(host: Host) -> None:
 
 @pytest.mark.parametrize("says", ["421 4.4.2 Idle for too long", "500 What?", "lorem", hang_up, stay_silent])
 def test_a_connection_that_does_not_answer_as_it_should_is_replaced(host: Host, says: str | Behaviour) -> None:
-    with ScriptedServer({"RSET": says}) as server, configure(host, server, connectionTimeout=1000) as mail:
+    with ScriptedServer({"RSET": says}) as server, configure(host, server, connectionTimeout=200) as mail:
         for _ in range(2):
             finish(lambda: mail.send_message(MESSAGE))
         assert len(server.mails) == len(server.connections) == 2
@@ -198,12 +199,24 @@ def test_a_closed_connector_takes_leave_and_opens_a_connection_for_the_next_send
         assert server.verbs == [*FIRST, "QUIT", *FIRST, "QUIT"]
 
 
-def test_closing_does_not_wait_for_a_server_that_says_nothing(host: Host) -> None:
+def test_closing_does_not_wait_for_a_server_that_says_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailer, "_PARTING_SECONDS", 0.1)
     with ScriptedServer({"QUIT": stay_silent}) as server:
         mail = configure(host, server)
         mail.send_message(MESSAGE)
         finish(mail.close)
         assert server.connections[0].closed.wait(10)
+
+
+def test_taking_leave_ends_with_the_total_of_the_send() -> None:
+    with (
+        ScriptedServer({"RCPT": "451 4.3.0 Later", "QUIT": stay_silent}) as server,
+        Host.discover(limits=Limits(read=2 * HANG_GUARD, total=0.4)) as host,
+        configure(host, server) as mail,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(mailer, "_PARTING_SECONDS", 2 * HANG_GUARD)  # `finish` would not wait for so long
+        assert fail_to_send(mail).outcome == "not_sent"
 
 
 def test_a_send_under_way_while_the_connector_closes_ends_with_its_connection_closed(host: Host) -> None:
@@ -248,7 +261,7 @@ def test_more_threads_than_connections_wait_for_one() -> None:
 
 def test_a_send_that_gets_no_connection_in_time_was_surely_not_sent() -> None:
     with (
-        Host.discover(limits=Limits(total=2)) as host,
+        Host.discover(limits=Limits(total=1)) as host,
         ScriptedServer({"CONTENT": stay_silent}) as server,
         configure(host, server) as mail,
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import smtplib
 import socket
 import ssl
@@ -21,6 +22,7 @@ from network_environment import forget_network_environment
 from connector_core import AuthorizationFailed, Connector, ConnectorError, Host, Message, Secret
 
 from .smtp_server import config_for
+from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,10 +210,25 @@ def test_a_mail_that_is_hard_to_read_is_taken() -> None:
         assert requests.get(f"{sandbox.url}/", timeout=20).status_code == 200
 
 
+@pytest.mark.parametrize("secure", [True, False])
+def test_nothing_that_it_hears_is_logged_and_what_others_log_is(
+    smtp: Connector, caplog: pytest.LogCaptureFixture, *, secure: bool
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    auth = {"user": "ann", "pass": "made-up-password"}
+    with SmtpSandbox(config_for(25, auth=auth, secure=secure)) as sandbox:
+        smtp.send_message(sandbox.config, MESSAGE)
+        with pytest.raises(AuthorizationFailed):
+            smtp.send_message({**sandbox.config, "auth": {"user": "ann", "pass": "another-password"}}, MESSAGE)
+    assert "mail.log" not in {record.name for record in caplog.records}
+    logging.getLogger("mail.log").warning("of the host's own server")
+    assert "of the host's own server" in caplog.text
+
+
 def test_many_clients_at_once_are_served(smtp: Connector) -> None:
     with SmtpSandbox() as sandbox, smtp.configure(sandbox.config) as mail, ThreadPoolExecutor(8) as pool:
-        list(pool.map(mail.send_message, [MESSAGE] * 200))
-        assert len(sandbox.messages) == 200
+        list(pool.map(mail.send_message, [MESSAGE] * 64))
+        assert len(sandbox.messages) == 64
 
 
 # The token address

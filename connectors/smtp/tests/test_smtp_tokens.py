@@ -24,10 +24,12 @@ from connector_core import (
     ProviderUnavailable,
     SendError,
 )
+from connector_core.testing.leaks import find_leak
 from connector_core.testing.wire_behaviours import drip, hang_up, respond, respond_json, stay_silent
 from connector_core.testing.wire_server import WireServer, finish, refuse_connections
 
 from .smtp_server import USER, ScriptedServer, config_for
+from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +57,9 @@ def host() -> Iterator[Host]:
         yield discovered
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def hasty() -> Iterator[Host]:
-    with Host.discover(limits=Limits(connect=0.5, read=0.5, total=1)) as discovered:
+    with Host.discover(limits=Limits(connect=0.3, read=0.3, total=0.4)) as discovered:
         yield discovered
 
 
@@ -109,6 +111,14 @@ def test_a_token_is_kept_while_it_lives(host: Host) -> None:
                 smtp.hang_up()
         assert list_tokens(smtp) == ["token-1"] * 3
         assert len(http.requests) == 1
+
+
+@pytest.mark.parametrize("life", [10**400, "1e400", "soon", None, [], {}, "nan"])
+def test_a_life_that_makes_no_sense_stops_no_mail(host: Host, life: object) -> None:
+    with WireServer(give("token-1", expires_in=life)) as http, ScriptedServer(extensions=XOAUTH2) as smtp:
+        with configure(host, smtp, http.url) as mail:
+            assert mail.send_message(MESSAGE).status == "sent"
+        assert list_tokens(smtp) == ["token-1"]
 
 
 @pytest.mark.parametrize("life", [0, -5, "0", 0.001])
@@ -182,6 +192,38 @@ def test_a_given_token_alone_is_not_replaced(host: Host) -> None:
         with pytest.raises(AuthorizationFailed):
             host["simple-mail-transfer-protocol"].send_message(config, MESSAGE)
     assert list_tokens(smtp) == ["given"]
+
+
+def test_a_new_refresh_token_takes_the_place_of_the_old_one(host: Host) -> None:
+    answers = [
+        give("token-1", expires_in=0, refresh_token="made-up-refresh-2"),
+        give("token-2", expires_in=0),
+        give("token-3", expires_in=0, refresh_token=""),
+        give("token-4"),
+    ]
+    with WireServer(*answers) as http:
+        with ScriptedServer(extensions=XOAUTH2) as smtp, configure(host, smtp, http.url) as mail:
+            for _ in range(4):
+                mail.send_message(MESSAGE)
+                smtp.hang_up()
+        used = [dict(parse_qsl(request.body.decode()))["refresh_token"] for request in http.requests]
+    assert used == [SECRETS["refreshToken"], *["made-up-refresh-2"] * 3]
+
+
+def test_a_new_refresh_token_shows_in_no_error(host: Host) -> None:
+    refresh_token = "made-up/refresh+t0ken-2"
+    with (
+        WireServer(give("token-1", expires_in=0, refresh_token=refresh_token), echo) as http,
+        ScriptedServer(extensions=XOAUTH2) as smtp,
+        configure(host, smtp, http.url) as mail,
+    ):
+        mail.send_message(MESSAGE)
+        smtp.hang_up()
+        with pytest.raises(AuthorizationFailed) as raised:
+            mail.send_message(MESSAGE)
+    shown = json.dumps(raised.value.to_json())
+    assert "grant_type" in shown
+    assert find_leak(shown, [refresh_token, *SECRETS.values()]) is None
 
 
 def test_many_threads_share_one_fetch() -> None:
@@ -278,6 +320,7 @@ def test_a_token_address_that_is_not_there_is_said_to_be_so(host: Host) -> None:
         respond_json([]),
         respond_json({}),
         respond_json({"access_token": None}),
+        respond_json({"access_token": ""}),
         respond_json({"access_token": ["made-up-t0ken"]}),
         respond_json({"access_token": "made\r\nup"}),
         respond_json({"access_token": "made\ud800up"}),
@@ -291,6 +334,16 @@ def test_an_answer_without_a_token_is_none_of_a_token_address(host: Host, behavi
     assert "auth.accessUrl" in str(error)
 
 
+def test_what_such_an_answer_says_is_quoted_on_one_short_line(host: Host) -> None:
+    error = fail_to_send(host, respond_json({"error": "no\x1b[2J", "error_description": "a\nb " * 5000}, 404))
+    assert isinstance(error, InvalidResponse)
+    assert error.provider is not None
+    assert error.provider.code == "no [2J"
+    assert error.provider.message is not None
+    assert len(error.provider.message) <= 500
+    assert error.provider.message.isprintable()
+
+
 def test_a_redirect_is_not_followed(host: Host) -> None:
     with WireServer(give("token-1")) as other:
         error = fail_to_send(host, respond(302, b"", [f"Location: {other.url}/token"]))
@@ -301,10 +354,10 @@ def test_a_redirect_is_not_followed(host: Host) -> None:
 
 def test_fetching_and_sending_together_keep_to_the_total(hasty: Host) -> None:
     def answer_late(line: Line) -> None:
-        if line.pause(0.4):
+        if line.pause(0.15):
             give("token-1", expires_in=3600)(line)
 
-    slow = {verb: [lambda connection: connection.pause(0.4) and connection.say("250 x")] for verb in ("MAIL", "RCPT")}
+    slow = {verb: [lambda connection: connection.pause(0.15) and connection.say("250 x")] for verb in ("MAIL", "RCPT")}
     with (
         WireServer(answer_late) as http,
         ScriptedServer(slow, extensions=XOAUTH2) as smtp,

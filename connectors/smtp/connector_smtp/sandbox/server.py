@@ -33,9 +33,18 @@ _LONGEST_LINE = 12_288
 _WRONG_BEARER = '{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}'
 """What Gmail says of a token that is not valid (Google's documentation of XOAUTH2)."""
 
-logging.getLogger("mail.log").addHandler(logging.NullHandler())  # aiosmtpd's, which would print its warnings
-
 _REFUSED = "535 5.7.8 Username and password not accepted"
+
+
+_THREAD = "smtp-sandbox"
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    return record.threadName != _THREAD
+
+
+# aiosmtpd logs all that it hears, passwords and codes among it; what other servers of the process log stays.
+logging.getLogger("mail.log").addFilter(_is_not_ours)
 
 
 @dataclass(slots=True)
@@ -163,7 +172,7 @@ class MailServer:
         self.port: int = self._listener.getsockname()[1]
         self._connections: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-        self._thread = threading.Thread(target=self._run, name="smtp-sandbox", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=_THREAD, daemon=True)
 
     def start(self) -> None:
         """Begin to answer."""
