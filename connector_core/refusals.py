@@ -93,7 +93,7 @@ def make_refusal(  # noqa: PLR0913  each of them is a fact about one refusal
         provider=ProviderReply(
             code=code if type(code) is int else _quote(code) or None, message=quote or None, status=answer.status
         ),
-        retry_after=parse_retry_after(answer.headers),
+        retry_after=parse_retry_after({name.lower(): value for name, value in answer.headers.items()}),
         recipients=recipients,
     )
 

@@ -225,15 +225,15 @@ def test_no_route_of_a_connector_is_opened_to_other_origins(sandbox: ParcelSandb
 def test_errors_come_as_json(sandbox: ParcelSandbox) -> None:
     unknown, wrong, refused = get(sandbox, "/nowhere"), get(sandbox, "/mail"), get(sandbox, "/refuse")
     assert (unknown.status_code, wrong.status_code, refused.status_code) == (404, 405, 418)
-    assert unknown.json() == {"Message": "Not Found: there is no GET at /nowhere."}
+    assert unknown.json() == {"message": "Not Found: there is no GET at /nowhere."}
     assert wrong.headers["Allow"] == "OPTIONS, POST"
-    assert refused.json() == {"Message": "Not today."}
+    assert refused.json() == {"message": "Not today."}
 
 
 def test_a_route_that_fails_tells_the_client_nothing(sandbox: ParcelSandbox, caplog: pytest.LogCaptureFixture) -> None:
     answer = get(sandbox, "/crash")
     assert answer.status_code == 500
-    assert answer.json().keys() == {"Message"}
+    assert answer.json().keys() == {"message"}
     assert "secret-token" not in answer.text
     assert "KeyError: 'secret-token'" in caplog.text  # its author sees why
     assert get(sandbox).ok

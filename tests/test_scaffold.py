@@ -251,6 +251,10 @@ def test_a_name_has_at_most_fifty_characters(tmp_path: Path) -> None:
     assert write_distribution(Names(LONGEST), tmp_path).is_dir()
 
 
+def test_a_name_whose_class_would_be_one_of_the_cores_is_refused(tmp_path: Path) -> None:
+    assert "choose one such as http-mail" in refuse("http", tmp_path)
+
+
 def test_the_id_of_an_installed_connector_is_refused(tmp_path: Path) -> None:
     assert refuse("postmark-mail", tmp_path).startswith("A connector with the id postmark-mail is installed already")
     assert not list(tmp_path.iterdir())

@@ -23,7 +23,7 @@ def make_application(page: OutboxPage) -> Flask:
     app = Flask(__name__, static_folder=None)
     add_routes(app, page.routes())
     app.before_request(_check_browser)
-    app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(HTTPException, answer_http_error)
     app.after_request(_protect)
     return app
 
@@ -73,13 +73,13 @@ def _host_name(host: str) -> str | None:
         return None
 
 
-def _answer_http_error(error: HTTPException) -> Response:
-    """Answer in JSON that is no refusal of the provider: its codes mean something else than an HTTP status."""
+def answer_http_error(error: HTTPException, key: str = "message") -> Response:
+    """Return a JSON answer that is no refusal of the provider; `key` is the member that holds the sentence."""
     if request.routing_exception is error:
         message = f"{error.name}: there is no {request.method} at {request.path}."
     else:
         message = error.description or error.name
-    answer = answer_json({"Message": message}, error.code or 500)
+    answer = answer_json({key: message}, error.code or 500)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return answer

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST_NAME = 50
+_TAKEN = frozenset({"http"})
+"""Names whose class would be one of the core's: `HttpSandbox`."""
+
 _SUFFIX = ".jinja"
 _VARIABLES = ("id", "distribution", "module", "package", "title", "prefix", "variable")
 _GUIDES = ("README.md", "README.fr.md")
@@ -40,6 +43,8 @@ class Names:
                 f"{self.id!r} can't be the name of a connector: use lower-case letters, digits and single hyphens, "
                 "with a letter first, such as acme-mail."
             )
+        if self.id in _TAKEN:
+            raise ConnectorError(f"{self.id} is too general a name: choose one such as {self.id}-mail.")
         if len(self.id) > _LONGEST_NAME:
             raise ConnectorError(
                 f"The name has {len(self.id)} characters: choose one with at most {_LONGEST_NAME}, such as acme-mail."

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from connector_core.sandbox.application import add_routes, answer_json
+from werkzeug.exceptions import HTTPException
+
+from connector_core.sandbox.application import add_routes, answer_http_error, answer_json
 from connector_postmark.sandbox.gate import Gate
 from connector_postmark.sandbox.messages import Mailer
 from connector_postmark.sandbox.refusals import Refusal
@@ -27,6 +30,8 @@ def add_api(app: Flask, account: Account, outbox: Outbox) -> None:
         add_routes(app, api.routes())
     app.before_request(Gate(account).check)
     app.register_error_handler(Refusal, _answer_refusal)
+    # Without an ErrorCode: 405 and 413 mean something else as one.
+    app.register_error_handler(HTTPException, partial(answer_http_error, key="Message"))
     app.wsgi_app = FoldedPaths(app.wsgi_app)  # type: ignore[method-assign] # Flask documents it for middleware
 
 
