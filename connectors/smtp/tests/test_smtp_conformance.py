@@ -9,8 +9,6 @@ from connector_core.testing import ConnectorTests
 from connector_core.testing.leak_checks import LeakChecks
 from connector_core.testing.sending_checks import SendingChecks
 
-from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
-
 REQUIRED = ("SignIn", "Register", "ForgotPassword", "Generic")
 
 
