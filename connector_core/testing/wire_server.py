@@ -6,6 +6,7 @@ What it does after it has read a request is a behaviour (`wire_behaviours`).
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 import threading
@@ -66,7 +67,7 @@ class Line:
 
     def reset(self) -> None:
         """Close so that the client gets a reset in place of an end."""
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
         self.close()
 
     def close(self) -> None:
