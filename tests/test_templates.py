@@ -151,6 +151,7 @@ def test_an_object_without_a_fitting_entry_has_no_template(templates: dict[str, 
 
 def test_the_key_of_an_object_is_the_usage_type_of_its_entries() -> None:
     assert TemplateIndex({"SignIn": {"usageType": "Register", "html": "s"}}).find("SignIn")["html"] == "s"
+    assert TemplateIndex({"SignIn": [{"usageType": "Register", "html": "s"}]}).find("SignIn")["html"] == "s"
 
 
 @given(KEYS, TYPES, LOCALES)
