@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import uuid
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -141,7 +142,7 @@ class OutboxServer:
         return message
 
 
-class HttpSandbox(OutboxServer):
+class HttpSandbox(OutboxServer, ABC):
     """Serve a provider's HTTP API on loopback while a `with` block runs.
 
     A connector's sandbox adds the routes of the API (`add_routes`), calls `accept` for each message that the provider
@@ -149,9 +150,9 @@ class HttpSandbox(OutboxServer):
     """
 
     @property
+    @abstractmethod
     def config(self) -> dict[str, Any]:
-        """Return a new config that works against this sandbox."""
-        raise NotImplementedError(f"{type(self).__name__} needs a property `config`: a config that leads to its `url`.")
+        """Return a new config that works against this sandbox, with its `url` as the provider's address."""
 
 
 def _require_modules(provider: str, names: Iterable[str], distribution: str) -> None:
