@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from connector_core.sandbox.protocol import Sandbox, SandboxMessage
 
 if TYPE_CHECKING:
-    from connector_core.sandbox.http_sandbox import HttpSandbox, OutboxServer
+    from connector_core.sandbox.http_sandbox import HttpSandbox, OutboxServer, copy_config
 
-__all__ = ["HttpSandbox", "OutboxServer", "Sandbox", "SandboxMessage"]
+__all__ = ["HttpSandbox", "OutboxServer", "Sandbox", "SandboxMessage", "copy_config"]
 
 
 def __getattr__(name: str) -> Any:

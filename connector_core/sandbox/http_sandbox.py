@@ -155,6 +155,13 @@ class HttpSandbox(OutboxServer, ABC):
         """Return a new config that works against this sandbox, with its `url` as the provider's address."""
 
 
+def copy_config(value: Any) -> Any:
+    """Return a copy of a config or a part of it, of plain objects and lists; secrets stay the objects that they are."""
+    if isinstance(value, dict):
+        return {key: copy_config(member) for key, member in value.items()}
+    return [copy_config(member) for member in value] if isinstance(value, list | tuple) else value
+
+
 def _require_modules(provider: str, names: Iterable[str], distribution: str) -> None:
     for name in names:
         try:

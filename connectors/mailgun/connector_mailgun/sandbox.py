@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, jsonify, request
 
 from connector_core import Secret
-from connector_core.sandbox import HttpSandbox
+from connector_core.sandbox import HttpSandbox, copy_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,7 +64,7 @@ class MailgunSandbox(HttpSandbox):
     @property
     def config(self) -> dict[str, Any]:
         """Return a new config that works against this sandbox."""
-        return {**_copied(self._config), "endpoint": self.url}
+        return {**copy_config(self._config), "endpoint": self.url}
 
     def add_routes(self, app: Flask) -> None:
         """Add the paths of Mailgun's API."""
@@ -174,15 +174,8 @@ def _adopt(config: Mapping[str, Any] | None) -> dict[str, Any]:
         schema = json.loads((resources.files("connector_mailgun") / "config.schema.json").read_text("utf-8"))
         deliveries = schema["properties"]["deliveries"]["examples"][0]
         config = {"domain": "mg.example.com", "from": SENDER, "deliveries": deliveries}
-    adopted: dict[str, Any] = _copied(config)
+    adopted: dict[str, Any] = copy_config(config)
     key = adopted.get("apiKey")
     plain = key.reveal() if isinstance(key, Secret) else key
     adopted["apiKey"] = plain if isinstance(plain, str) and plain else secrets.token_hex(16)
     return adopted
-
-
-def _copied(value: Any) -> Any:
-    """Return a copy of a config or a part of it, of plain objects and lists."""
-    if isinstance(value, dict):
-        return {key: _copied(each) for key, each in value.items()}
-    return [_copied(each) for each in value] if isinstance(value, list | tuple) else value

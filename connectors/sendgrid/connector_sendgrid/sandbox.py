@@ -14,7 +14,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from connector_core import Secret
-from connector_core.sandbox import HttpSandbox
+from connector_core.sandbox import HttpSandbox, copy_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -118,7 +118,7 @@ class SendGridSandbox(HttpSandbox):
     @property
     def config(self) -> dict[str, Any]:
         """Return a new config that works against this sandbox."""
-        return {**_copied(self._config), "apiUrl": self.url}
+        return {**copy_config(self._config), "apiUrl": self.url}
 
     def add_routes(self, app: Flask) -> None:
         """Add SendGrid's mail/send."""
@@ -277,15 +277,8 @@ def _adopt(config: Mapping[str, Any] | None) -> dict[str, Any]:
     if config is None:
         schema = json.loads((resources.files("connector_sendgrid") / "config.schema.json").read_text("utf-8"))
         config = {"fromEmail": SENDER, "templates": schema["properties"]["templates"]["examples"][0]}
-    adopted: dict[str, Any] = _copied(config)
+    adopted: dict[str, Any] = copy_config(config)
     key = adopted.get("apiKey")
     plain = key.reveal() if isinstance(key, Secret) else key
     adopted["apiKey"] = plain if isinstance(plain, str) and plain else f"SG.sandbox.{secrets.token_urlsafe(24)}"
     return adopted
-
-
-def _copied(value: Any) -> Any:
-    """Return a copy of a config or a part of it, of plain objects and lists."""
-    if isinstance(value, dict):
-        return {key: _copied(each) for key, each in value.items()}
-    return [_copied(each) for each in value] if isinstance(value, list | tuple) else value

@@ -14,10 +14,9 @@ from connector_core import (
     Limits,
     Message,
     ProviderUnavailable,
-    SendError,
 )
-from connector_core.testing.wire_server import finish
 
+from .smtp_failures import MESSAGE, assert_nothing_was_sent, fail_to_send
 from .smtp_server import (
     CA,
     PASSWORD,
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
     from .smtp_server import Behaviour, Connection
 
-MESSAGE = Message("ann@example.com", "SignIn", {"code": "123456"})
 WITH_CA = {"tls": {"ca": CA}}
 
 
@@ -51,18 +49,6 @@ def hasty() -> Iterator[Host]:
     """Give a host that waits in vain only briefly."""
     with Host.discover(limits=Limits(connect=0.2, read=0.2, total=0.4)) as discovered:
         yield discovered
-
-
-def fail_to_send(host: Host, port: int, message: Message = MESSAGE, /, **settings: Any) -> SendError:
-    with host["simple-mail-transfer-protocol"].configure(config_for(port, **settings)) as mail:
-        with pytest.raises(SendError) as raised:
-            finish(lambda: mail.send_message(message))
-        return raised.value
-
-
-def assert_nothing_was_sent(error: SendError, server: ScriptedServer | None = None) -> None:
-    assert error.outcome == "not_sent"
-    assert server is None or server.mails == []
 
 
 # Not reached, or no mail server

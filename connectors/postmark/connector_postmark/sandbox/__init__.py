@@ -7,7 +7,7 @@ import uuid
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from connector_core.sandbox import HttpSandbox
+from connector_core.sandbox import HttpSandbox, copy_config
 from connector_postmark.sandbox.account import Account, AccountState, MessageStream, StreamType, Template, TemplateType
 from connector_postmark.sandbox.starter_templates import starter_template
 
@@ -94,7 +94,7 @@ class PostmarkSandbox(HttpSandbox):
     @property
     def config(self) -> dict[str, Any]:
         """Return a new config that works against this sandbox."""
-        return {**_copied(self._config), "apiUrl": self.url}
+        return {**copy_config(self._config), "apiUrl": self.url}
 
 
 def _standard_templates() -> list[dict[str, Any]]:
@@ -144,10 +144,3 @@ def _add_template(account: Account, entry: Mapping[str, Any]) -> None:
     if account.find_template(alias or template_id or 0) is None:
         starter = starter_template(entry.get("usageType", "Generic"))
         account.add_template(template_id=None if alias else template_id, alias=alias, **starter._asdict())
-
-
-def _copied(value: Any) -> Any:
-    """Copy the objects and lists of a config; secrets stay the objects that they are."""
-    if isinstance(value, dict):
-        return {key: _copied(each) for key, each in value.items()}
-    return [_copied(each) for each in value] if isinstance(value, list | tuple) else value
