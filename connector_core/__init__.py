@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from connector_core.config import Config, parse_config
-    from connector_core.connector import ConfiguredConnector, Connector
+    from connector_core.configured_connector import ConfiguredConnector
+    from connector_core.connector import Connector
     from connector_core.errors import (
         AccountRestricted,
         AuthorizationFailed,
@@ -121,7 +122,7 @@ _HOMES = {
     "TemplateNotFound": "errors",
     "UsageLimitExceeded": "errors",
     "hookimpl": "hookspecs",
-    "ConfiguredConnector": "connector",
+    "ConfiguredConnector": "configured_connector",
     "Connector": "connector",
     "Host": "host",
     "Mailbox": "mailbox",
