@@ -30,8 +30,10 @@ if TYPE_CHECKING:
         SenderRejected,
         SendError,
         TemplateNotFound,
+        UnsupportedFeature,
         UsageLimitExceeded,
     )
+    from connector_core.findings import Finding, explain_failure
     from connector_core.hookspecs import hookimpl
     from connector_core.host import Host
     from connector_core.http_answer import Response
@@ -39,15 +41,19 @@ if TYPE_CHECKING:
     from connector_core.mailbox import Mailbox
     from connector_core.message import USAGE_TYPES, Message, RecipientStatus, SendResult, ascii_address
     from connector_core.metadata import ConnectorMetadata
+    from connector_core.payloads import find_unknown_variables, main_variable, sample_payload
     from connector_core.plugins import LoadFailure
+    from connector_core.provisioning import Template, TemplateChange, choose_template
     from connector_core.refusals import make_refusal
     from connector_core.rendering import Content, clean_header, render_content, render_text
     from connector_core.sandbox.protocol import Sandbox, SandboxMessage
     from connector_core.secrets import Redaction, Secret
+    from connector_core.starters import STARTER_LOCALES, starter_templates
     from connector_core.templates import TemplateIndex, find_repeated_templates
     from connector_core.transport import Limits, Transport, parse_retry_after
 
 __all__ = [
+    "STARTER_LOCALES",
     "USAGE_TYPES",
     "AccountRestricted",
     "AuthorizationFailed",
@@ -60,6 +66,7 @@ __all__ = [
     "ConnectorNotFound",
     "Content",
     "DeliveryUnknown",
+    "Finding",
     "Host",
     "InvalidConfig",
     "InvalidConnector",
@@ -83,20 +90,29 @@ __all__ = [
     "SendError",
     "SendResult",
     "SenderRejected",
+    "Template",
+    "TemplateChange",
     "TemplateIndex",
     "TemplateNotFound",
     "Transport",
+    "UnsupportedFeature",
     "UsageLimitExceeded",
     "ascii_address",
+    "choose_template",
     "clean_header",
+    "explain_failure",
     "find_repeated_templates",
+    "find_unknown_variables",
     "format_path",
     "hookimpl",
+    "main_variable",
     "make_refusal",
     "parse_config",
     "parse_retry_after",
     "render_content",
     "render_text",
+    "sample_payload",
+    "starter_templates",
 ]
 
 _HOMES = {
@@ -120,7 +136,10 @@ _HOMES = {
     "SenderRejected": "errors",
     "SendError": "errors",
     "TemplateNotFound": "errors",
+    "UnsupportedFeature": "errors",
     "UsageLimitExceeded": "errors",
+    "Finding": "findings",
+    "explain_failure": "findings",
     "hookimpl": "hookspecs",
     "ConfiguredConnector": "configured_connector",
     "Connector": "connector",
@@ -132,7 +151,13 @@ _HOMES = {
     "SendResult": "message",
     "ascii_address": "message",
     "ConnectorMetadata": "metadata",
+    "find_unknown_variables": "payloads",
+    "main_variable": "payloads",
+    "sample_payload": "payloads",
     "LoadFailure": "plugins",
+    "Template": "provisioning",
+    "TemplateChange": "provisioning",
+    "choose_template": "provisioning",
     "make_refusal": "refusals",
     "Content": "rendering",
     "clean_header": "rendering",
@@ -142,6 +167,8 @@ _HOMES = {
     "SandboxMessage": "sandbox.protocol",
     "Redaction": "secrets",
     "Secret": "secrets",
+    "STARTER_LOCALES": "starters",
+    "starter_templates": "starters",
     "TemplateIndex": "templates",
     "find_repeated_templates": "templates",
     "Limits": "transport",

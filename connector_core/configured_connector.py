@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from connector_core.errors import ConnectorError, InvalidMessage, SendError
 from connector_core.message import Message, SendResult
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import date
+
     import pluggy
 
     from connector_core.config import Config
     from connector_core.connector import Connector
+    from connector_core.findings import Finding
     from connector_core.metadata import ConnectorMetadata
+    from connector_core.provisioning import Template, TemplateChange
     from connector_core.transport import Transport
 
 _REPORT = "report it to its author"
@@ -25,13 +31,19 @@ class ConfiguredConnector:
     """A connector with a valid config, ready to send; safe in many threads and after a fork."""
 
     def __init__(
-        self, connector: Connector, config: Config, transport: Transport, send_hook: pluggy.HookCaller
+        self,
+        connector: Connector,
+        config: Config,
+        transport: Transport,
+        send_hook: pluggy.HookCaller,
+        find_hook: Callable[[str], pluggy.HookCaller],
     ) -> None:
         self.connector = connector
         self.config = config
         self._metadata: ConnectorMetadata = connector.metadata
         self._transport = transport
         self._send_hook = send_hook
+        self._find_hook = find_hook
 
     def __repr__(self) -> str:
         return f"<ConfiguredConnector {self._metadata.id}>"
@@ -70,6 +82,81 @@ class ConfiguredConnector:
         self._log(message, getattr(failure, "outcome", failure.code), started)
         self.config.redaction().redact_exception(failure)
         raise failure
+
+    def check_connection(self, *, seconds: float | None = None) -> list[Finding]:
+        """Return what the provider says of the config: what works, what doesn't and what to do; nothing is sent.
+
+        A provider that can't be reached, or answers nonsense, is a finding, too.
+
+        Args:
+            seconds: how long it may take; 10 where nothing is said. What is found by then is returned.
+
+        Raises:
+            UnsupportedFeature: the connector has no live check.
+
+        """
+        from connector_core import live
+
+        hook, limit = self._find_hook("check_connection"), seconds or live.CHECK_SECONDS
+        if not live.implements(hook):
+            raise live.refuse_unsupported(self._metadata, "check a config", "send a test mail to try it")
+        transport = self._transport.within(limit * live.REQUESTS_SHARE)
+        ask = partial(hook, config=self.config, transport=transport, metadata=self._metadata)
+        return live.collect_findings(ask, self._metadata, self.config.redaction(), limit)
+
+    def plan_templates(self, templates: Iterable[Template] = ()) -> list[TemplateChange]:
+        """Return what has to change at the provider so that the templates which the config names are there.
+
+        Nothing is changed before `apply()` of a change is called; that raises a `SendError` where it can't be done.
+
+        Args:
+            templates: what the templates shall say. Without any, the changes only tell what is there (`before`).
+
+        Raises:
+            UnsupportedFeature: the provider stores no templates, or the connector can't reach them.
+            SendError: the provider can't be reached or refuses.
+
+        """
+        from connector_core import live
+
+        hook, given, redaction = self._find_hook("provision_templates"), tuple(templates), self.config.redaction()
+        if not live.implements(hook):
+            instead = "its templates are in the config, or you keep them at the provider yourself"
+            raise live.refuse_unsupported(self._metadata, "provision templates", instead)
+
+        def ask() -> list[TemplateChange]:
+            changes = hook(config=self.config, templates=given, transport=self._transport, metadata=self._metadata)
+            return live.check_changes(changes, given)
+
+        return [
+            replace(change, apply=partial(live.call, change.apply, self._metadata, redaction))
+            for change in live.call(ask, self._metadata, redaction)
+        ]
+
+    def get_usage(self, since: date, *, seconds: float | None = None) -> int:
+        """Return how many messages the provider took from the config's account since a day, that day included.
+
+        Args:
+            since: the day.
+            seconds: how long it may take; 3 where nothing is said.
+
+        Raises:
+            UnsupportedFeature: the provider doesn't tell.
+            SendError: the provider can't be reached or refuses.
+
+        """
+        from connector_core import live
+
+        hook, limit = self._find_hook("get_usage"), seconds or live.USAGE_SECONDS
+        if not live.implements(hook):
+            raise live.refuse_unsupported(self._metadata, "tell the usage", "look at the provider's own statistics")
+        transport = self._transport.within(limit * live.REQUESTS_SHARE)
+
+        def ask() -> int:
+            count = hook(config=self.config, since=since, transport=transport, metadata=self._metadata)
+            return live.check_count(count)
+
+        return live.call(ask, self._metadata, self.config.redaction(), limit)
 
     def close(self) -> None:
         """Close what the connector keeps between sends; the next send opens it anew."""

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import copy
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from connector_core.config import Config, read_config, redact_config
 from connector_core.config_issues import find_schema_issues, sort_issues
 from connector_core.configured_connector import ConfiguredConnector
-from connector_core.errors import ConfigIssue, ConnectorError, InvalidConfig
+from connector_core.errors import (
+    ConfigIssue,
+    ConnectorError,
+    InvalidConfig,
+    UnsupportedFeature,
+)
 from connector_core.forms import make_form_items, make_template_config
 from connector_core.metadata import choose_language
 from connector_core.secrets import Redaction
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 
     import pluggy
 
+    from connector_core.findings import Finding
     from connector_core.message import Message, SendResult
     from connector_core.plugins import LoadedConnector
     from connector_core.sandbox.protocol import Sandbox
@@ -46,9 +53,9 @@ class Connector:
         self._schema = loaded.schema
         self._transport = transport
         others = [other.plugin for other in all_loaded.values() if other.plugin is not loaded.plugin]
-        self._validate_hook = manager.subset_hook_caller("validate_config", others)
-        self._send_hook = manager.subset_hook_caller("send_message", others)
-        self._sandbox_hook = manager.subset_hook_caller("create_sandbox", others)
+        self._find_hook = partial(manager.subset_hook_caller, remove_plugins=others)
+        self._validate_hook = self._find_hook("validate_config")
+        self._send_hook = self._find_hook("send_message")
 
     @property
     def id(self) -> str:
@@ -115,7 +122,7 @@ class Connector:
             count = "one issue" if len(issues) == 1 else f"{len(issues)} issues"
             first = f"{issues[0].path}: {issues[0].message}"
             raise InvalidConfig(f"The config of {self.id} has {count}: {first}", issues)
-        return ConfiguredConnector(self, read, self._transport, self._send_hook)
+        return ConfiguredConnector(self, read, self._transport, self._send_hook, self._find_hook)
 
     def send_message(self, config: object, message: Message, *, resolve_references: bool = True) -> SendResult:
         """Send one message with a config that isn't stored, as `configure` and `send_message` in one.
@@ -128,6 +135,17 @@ class Connector:
         with self.configure(config, resolve_references=resolve_references) as configured:
             return configured.send_message(message)
 
+    def check_connection(self, config: object, *, resolve_references: bool = True) -> list[Finding]:
+        """Check whether a config that isn't stored works, as `configure` and `check_connection` in one.
+
+        Raises:
+            InvalidConfig: with every issue; the provider was not asked.
+            UnsupportedFeature: the connector has no live check.
+
+        """
+        with self.configure(config, resolve_references=resolve_references) as configured:
+            return configured.check_connection()
+
     def create_sandbox(self, config: Mapping[str, Any] | None = None, port: int = 0) -> Sandbox:
         """Return the connector's local stand-in for its provider, a context manager.
 
@@ -136,11 +154,12 @@ class Connector:
             port: the port on 127.0.0.1, any free one for 0.
 
         Raises:
-            ConnectorError: the connector ships no sandbox, or the extra that it needs is not installed.
+            UnsupportedFeature: the connector ships no sandbox.
+            ConnectorError: the extra that it needs is not installed.
 
         """
         try:
-            sandbox: Sandbox | None = self._sandbox_hook(config=config, port=port)
+            sandbox: Sandbox | None = self._find_hook("create_sandbox")(config=config, port=port)
         except ImportError as cause:
             hint = "" if "pip install" in str(cause) else f': pip install "{self.distribution}[sandbox]"'
             raise ConnectorError(f"The sandbox of {self.id} needs more to be installed: {cause}{hint}") from cause
@@ -150,7 +169,7 @@ class Connector:
             problem = f"The sandbox of {self.id} can't be made ({type(cause).__name__}): {_REPORT}."
             raise ConnectorError(problem) from None
         if sandbox is None:
-            raise ConnectorError(f"The connector {self.id} ships no sandbox.")
+            raise UnsupportedFeature(f"The connector {self.id} ships no sandbox.")
         return sandbox
 
     def _read(self, config: object, *, resolve_references: bool) -> tuple[Config | None, list[ConfigIssue]]:

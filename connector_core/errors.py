@@ -4,6 +4,7 @@ ConnectorError                  general                 anything below
 ├── InvalidConfig               invalid_config          the config has issues
 ├── InvalidConnector            invalid_metadata        a connector or plugin breaks the contract
 ├── ConnectorNotFound           connector_not_found     no connector has this id
+├── UnsupportedFeature          not_implemented         the connector can't do this
 └── SendError                   general                 the message was not sent, or nobody knows
     ├── TemplateNotFound        template_not_found      no template for the usage type, or unknown to the provider
     ├── AuthorizationFailed     authorization_failed    the provider refuses the credentials
@@ -102,8 +103,16 @@ class ConnectorNotFound(ConnectorError, KeyError):
     code = "connector_not_found"
 
 
+class UnsupportedFeature(ConnectorError):
+    """The connector can't do what was asked; the sentence says what to do instead."""
+
+    code = "not_implemented"
+
+
 class SendError(ConnectorError):
     """The message was not sent, or nobody knows whether it was.
+
+    A live check, the provisioning of templates and a question for the usage raise it, too; nothing was sent then.
 
     Args:
         message: one sentence that says what to do next.
@@ -112,6 +121,7 @@ class SendError(ConnectorError):
         retryable: whether the same message may go through later, unchanged.
         retry_after: seconds to wait, where the provider said so.
         recipients: the addresses this is about.
+        reason: in a few words why no whole answer came, where that is what went wrong.
 
     """
 
@@ -127,6 +137,7 @@ class SendError(ConnectorError):
         retryable: bool | None = None,
         retry_after: float | None = None,
         recipients: Sequence[str] = (),
+        reason: str | None = None,
     ) -> None:
         super().__init__(message)
         self.provider = provider
@@ -134,6 +145,7 @@ class SendError(ConnectorError):
         self.retryable = self.retryable if retryable is None else retryable
         self.retry_after = retry_after
         self.recipients = tuple(recipients)
+        self.reason = reason
 
     def to_json(self) -> dict[str, Any]:
         """Return the error as a JSON object; `provider`, `retryAfter` and `recipients` only where known."""

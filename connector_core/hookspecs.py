@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
     from typing import Any
 
     from connector_core.config import Config
     from connector_core.errors import ConfigIssue
+    from connector_core.findings import Finding
     from connector_core.message import Message, SendResult
     from connector_core.metadata import ConnectorMetadata
+    from connector_core.provisioning import Template, TemplateChange
     from connector_core.sandbox.protocol import Sandbox
     from connector_core.transport import Transport
 
@@ -59,4 +62,34 @@ def create_sandbox(config: Mapping[str, Any] | None, port: int) -> Sandbox | Non
 
     It is a context manager that serves on 127.0.0.1 while its block runs, on `port`, or a free one for 0. With a
     `config`, the credentials, sender and templates of that config exist in it.
+    """
+
+
+@hookspec
+def check_connection(config: Config, transport: Transport, metadata: ConnectorMetadata) -> Iterable[Finding] | None:
+    """Say whether the config works at the provider, without sending anything to anybody; optional.
+
+    Yield the findings as they come: what there is after 10 seconds is returned, and every request of `transport` ends
+    before. A `SendError` that the hook lets pass ends the check and becomes its last finding. The findings of all
+    plugins are joined: a host's own may add some.
+    """
+
+
+@hookspec(firstresult=True)
+def provision_templates(
+    config: Config, templates: Sequence[Template], transport: Transport, metadata: ConnectorMetadata
+) -> Iterable[TemplateChange] | None:
+    """Say what has to change at the provider so that the templates which the config names are there; optional.
+
+    Return one change for each template that the config names at the provider, with what is there and what shall be;
+    `choose_template` finds the latter among `templates`, which are none where the host only wants to read. Nothing is
+    changed before `apply` of a change is called, and nothing is ever deleted.
+    """
+
+
+@hookspec(firstresult=True)
+def get_usage(config: Config, since: date, transport: Transport, metadata: ConnectorMetadata) -> int | None:
+    """Return how many messages the provider took from this config's account since a day, that day included; optional.
+
+    Every request of `transport` ends before the host's time limit, 3 seconds where it names none.
     """

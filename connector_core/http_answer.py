@@ -62,10 +62,12 @@ def read_answer(answer: requests.Response, limit: int, deadline: float) -> Respo
     headers = {name.lower(): value for name, value in answer.headers.items()}
     reply = ProviderReply(status=answer.status_code)
     if answer.status_code in _REDIRECTS and _LOCATION in headers:
+        redirect = f"a redirect{_name_host(headers[_LOCATION])}"
         return InvalidResponse(
-            f"The provider answered with a redirect{_name_host(headers[_LOCATION])}, which is not followed because the "
-            "credentials would go along: check the address in the config.",
+            f"The provider answered with {redirect}, which is not followed because the credentials would go along: "
+            "check the address in the config.",
             provider=reply,
+            reason=f"it was {redirect}, which is not followed",
         )
     body = bytearray()
     for chunk in answer.raw.stream(_CHUNK, decode_content=False):
@@ -84,12 +86,14 @@ def read_answer(answer: requests.Response, limit: int, deadline: float) -> Respo
                 "The provider's answer is compressed and can't be unpacked: look at the provider whether the message "
                 "was sent.",
                 provider=reply,
+                reason="it is compressed and can't be unpacked",
             )
     if len(body) > limit:
         return InvalidResponse(
             f"The provider's answer is larger than {limit} bytes, so it was not read: check the address in the config, "
             "and at the provider whether the message was sent.",
             provider=reply,
+            reason=f"it is larger than {limit} bytes",
         )
     return Response(answer.status_code, headers, bytes(body))
 

@@ -52,10 +52,12 @@ def diagnose_failure(error: Exception, *, sent: bool | None) -> SendError:
             f"The provider could not be reached ({reason}), so nothing was sent: check the network and the address, "
             "then send again.",
             retryable=transient,
+            reason=reason,
         )
     return DeliveryUnknown(
         f"The message went out, but no answer came back ({reason}): look at the provider whether it was sent before "
-        "you send it again."
+        "you send it again.",
+        reason=reason,
     )
 
 

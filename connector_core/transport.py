@@ -9,10 +9,10 @@ import json as jsonlib
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from connector_core.errors import InvalidMessage, SendError
+from connector_core.errors import InvalidMessage, ProviderUnavailable, SendError
 from connector_core.http_answer import Response, read_answer, unmark_redirect
 from connector_core.secrets import Secret
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _REFUSING_STATUSES = frozenset({429, 503})
 """Too many requests, and unavailable: the provider took nothing."""
+
+_SHORTEST = 0.001
+"""Seconds; a limit can't be 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +76,20 @@ class Transport:
     """
 
     def __init__(self, session: requests.Session | None = None, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
+        self._limits = limits or Limits()
         self._hosts_session = session
         self._own_session: requests.Session | None = None
         self._process = 0
         self._environment: dict[str, dict[str, Any]] = {}
+
+    @property
+    def limits(self) -> Limits:
+        """Return how long a request may take and how large its answer may be."""
+        return self._limits
+
+    def within(self, seconds: float) -> Transport:
+        """Return a transport over the same connections, all of whose requests are over in so many seconds from now."""
+        return _BoundedTransport(self, time.monotonic() + seconds)
 
     def request(  # noqa: PLR0913  each of them is a part of a request
         self,
@@ -207,6 +219,33 @@ class Transport:
 
             settings_of_origin = self._environment.setdefault(origin, read_environment(url))
         return settings_of_origin
+
+
+class _BoundedTransport(Transport):
+    """A transport that ends with a deadline."""
+
+    def __init__(self, whole: Transport, deadline: float) -> None:
+        super().__init__(limits=whole.limits)
+        self._whole = whole
+        self._deadline = deadline
+
+    @property
+    def limits(self) -> Limits:
+        return self._cut(self._limits)
+
+    def request(self, method: str, url: str, *, limits: Limits | None = None, **parts: Any) -> Response:
+        if time.monotonic() >= self._deadline:
+            raise ProviderUnavailable(
+                "The time limit was over before the request could go out, so nothing was sent: try again.",
+                reason="the time limit was over",
+            )
+        return self._whole.request(method, url, limits=self._cut(limits or self._limits), **parts)
+
+    def close(self) -> None:
+        """Leave the connections to the transport that they belong to."""
+
+    def _cut(self, limits: Limits) -> Limits:
+        return replace(limits, total=min(limits.total, max(self._deadline - time.monotonic(), _SHORTEST)))
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:

@@ -25,6 +25,7 @@ CODES = {
     "InvalidConfig": "invalid_config",
     "InvalidConnector": "invalid_metadata",
     "ConnectorNotFound": "connector_not_found",
+    "UnsupportedFeature": "not_implemented",
     "SendError": "general",
     "TemplateNotFound": "template_not_found",
     "AuthorizationFailed": "authorization_failed",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 import threading
@@ -10,70 +9,41 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from connector_core.cli.live import check_connection
+from connector_core.cli.options import (
+    as_json_option,
+    config_option,
+    connector_argument,
+    debug_option,
+    discover,
+    open_config,
+    optional_config_option,
+)
 from connector_core.cli.output import FAILED, Group, Session, format_table
 from connector_core.cli.scaffold import new_connector
-from connector_core.config import MAX_CONFIG_BYTES, parse_config
 from connector_core.errors import InvalidConfig, InvalidMessage
-from connector_core.host import Host
 from connector_core.message import Message
+from connector_core.payloads import TEST_CODE
 from connector_core.templates import GENERIC
 
 if TYPE_CHECKING:
     from connector_core.connector import Connector
 
-TEST_CODE = "000000"
-"""The code in a message that is sent to try a config."""
-
-
-def _set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001  Click calls it so
-    ctx.ensure_object(Session).debug |= value
-
-
-def _set_json(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001  Click calls it so
-    ctx.ensure_object(Session).as_json = value
-
-
-class _ConfigFile(click.File):
-    """A file to read; what was given is not repeated, since it may be a whole config by mistake."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail("that file can't be read: name a JSON file, or - for standard input.", param, ctx)
-
-
-_debug = click.option(
-    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show the traceback of an error."
-)
-_as_json = click.option("--json", is_flag=True, expose_value=False, callback=_set_json, help="Print JSON.")
-_connector = click.argument("connector_id", metavar="ID")
-_config = click.option(
-    "--config",
-    "config_file",
-    type=_ConfigFile("rb"),
-    required=True,
-    help="The config, a JSON file, or - for standard input.",
-)
-_optional_config = click.option(
-    "--config", "config_file", type=_ConfigFile("rb"), help="The config, a JSON file, or - for standard input."
-)
-
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="connector-core")
-@_debug
+@debug_option
 def connectors() -> None:
     """Try, check and use the connectors that are installed."""
 
 
 @connectors.command("list")
-@_as_json
-@_debug
+@as_json_option
+@debug_option
 @click.pass_obj
 def list_connectors(session: Session) -> None:
     """List the connectors, and those that failed to load."""
-    with _discover() as host:
+    with discover() as host:
         rows = [
             {
                 "id": one.id,
@@ -96,18 +66,18 @@ def list_connectors(session: Session) -> None:
 
 
 @connectors.command("show")
-@_connector
+@connector_argument
 @click.option("--schema", "part", flag_value="schema", help="Print the JSON Schema of the config.")
 @click.option("--form", "part", flag_value="form", help="Print the items of the settings form as JSON.")
 @click.option("--guide", "part", flag_value="guide", help="Print the guide.")
 @click.option("--template", "part", flag_value="template", help="Print a config to start from.")
 @click.option("--locale", help="The language of the guide, such as fr.")
-@_as_json
-@_debug
+@as_json_option
+@debug_option
 @click.pass_obj
 def show_connector(session: Session, connector_id: str, part: str | None, locale: str | None) -> None:
     """Show what a connector says of itself."""
-    with _discover() as host:
+    with discover() as host:
         connector = host[connector_id]
     if part == "guide":
         session.print_result({"guide": connector.guide(locale)}, connector.guide(locale))
@@ -123,18 +93,17 @@ def show_connector(session: Session, connector_id: str, part: str | None, locale
 
 
 @connectors.command("validate")
-@_connector
-@_config
-@_as_json
-@_debug
+@connector_argument
+@config_option
+@as_json_option
+@debug_option
 @click.pass_obj
 def validate_config(session: Session, connector_id: str, config_file: BinaryIO) -> None:
     """Check a config; every issue is listed, and nothing is sent."""
-    with _discover() as host:
+    with discover() as host:
         connector = host[connector_id]
     try:
-        config = _read_config(config_file)
-        session.redaction = connector.redaction(config)
+        config = open_config(session, connector, config_file)
         issues = connector.validate_config(config)
     except InvalidConfig as error:
         issues = list(error.issues)
@@ -146,15 +115,15 @@ def validate_config(session: Session, connector_id: str, config_file: BinaryIO) 
 
 
 @connectors.command("send")
-@_connector
-@_optional_config
+@connector_argument
+@optional_config_option
 @click.option("--to", required=True, help="The recipient, one address.")
 @click.option("--type", "usage_type", default=GENERIC, show_default=True, help="The usage type.")
 @click.option("--payload", help=f"The variables: JSON, @FILE or - for standard input.  [default: the code {TEST_CODE}]")
 @click.option("--ip", help="The network address of the person who asked for the message.")
 @click.option("--sandbox", "in_sandbox", is_flag=True, help="Send to a local stand-in instead of the provider.")
-@_as_json
-@_debug
+@as_json_option
+@debug_option
 @click.pass_obj
 def send_message(  # noqa: PLR0913, PLR0917  one argument an option
     session: Session,
@@ -171,11 +140,9 @@ def send_message(  # noqa: PLR0913, PLR0917  one argument an option
         raise click.UsageError("Missing option '--config': name the config's file, or try --sandbox.")
     if payload in {"-", "@-"} and config_file is not None and config_file is sys.stdin.buffer:
         raise click.UsageError("Only one of --config and --payload can be read from standard input.")
-    with _discover() as host:
+    with discover() as host:
         connector = host[connector_id]
-        config = None if config_file is None else _read_config(config_file)
-        if config is not None:
-            session.redaction = connector.redaction(config)
+        config = None if config_file is None else open_config(session, connector, config_file)
         message = Message(to=to, type=usage_type, payload=_read_payload(payload), ip=ip)
         if in_sandbox:
             with connector.create_sandbox(_reveal(connector, config)) as sandbox:
@@ -192,19 +159,17 @@ def send_message(  # noqa: PLR0913, PLR0917  one argument an option
 
 
 @connectors.command("sandbox")
-@_connector
+@connector_argument
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1.  [default: a free one]")
-@_optional_config
-@_as_json
-@_debug
+@optional_config_option
+@as_json_option
+@debug_option
 @click.pass_obj
 def serve_sandbox(session: Session, connector_id: str, port: int, config_file: BinaryIO | None) -> None:
     """Serve a local stand-in for the provider until interrupted; prints a config that works against it."""
-    with _discover() as host:
+    with discover() as host:
         connector = host[connector_id]
-        config = None if config_file is None else _read_config(config_file)
-        if config is not None:
-            session.redaction = connector.redaction(config)
+        config = None if config_file is None else open_config(session, connector, config_file)
         stopped = _catch_interrupts()
         revealed = _reveal(connector, config)
         with connector.create_sandbox(revealed, port) as sandbox:
@@ -214,13 +179,8 @@ def serve_sandbox(session: Session, connector_id: str, port: int, config_file: B
             stopped.wait()
 
 
-connectors.add_command(new_connector)
-
-
-def _discover() -> Host:
-    """Return the host; what a plugin prints while it is imported is kept out of the results."""
-    with contextlib.redirect_stdout(sys.stderr):
-        return Host.discover()
+for command in (check_connection, new_connector):
+    connectors.add_command(command)
 
 
 def _describe(connector: Connector, locale: str | None) -> str:
@@ -236,10 +196,6 @@ def _describe(connector: Connector, locale: str | None) -> str:
         f"{choose_language(connector.metadata.description, locale)}\n\n{format_table(settings)}\n\n"
         f"Start with: connectors show {connector.id} --template > config.json"
     )
-
-
-def _read_config(file: BinaryIO) -> dict[str, Any]:
-    return parse_config(file.read(MAX_CONFIG_BYTES + 1))
 
 
 def _read_payload(argument: str | None) -> Any:

@@ -9,6 +9,7 @@ from connector_core import (
     Config,
     ConfigIssue,
     ConnectorMetadata,
+    Finding,
     Message,
     Sandbox,
     SendResult,
@@ -53,6 +54,14 @@ def send_message(config: Config, message: Message, transport: Transport) -> Send
         return replace(result, recipients={message.to: result.status})
     refuse_undelivered(result.recipients, answer.status)  # the message has one recipient, named in the answer or not
     return result
+
+
+@hookimpl
+def check_connection(config: Config, transport: Transport) -> Iterator[Finding]:
+    """Say whether the config works at Postmark."""
+    from connector_postmark.live_check import check
+
+    return check(config, transport)
 
 
 @hookimpl

@@ -17,7 +17,7 @@ import pytest
 from connector_postmark.sandbox import PostmarkSandbox
 
 from connector_core import USAGE_TYPES, Connector, Message
-from connector_core.cli.commands import TEST_CODE
+from connector_core.payloads import TEST_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from connector_sendgrid.sandbox import REFUSED_RECIPIENT, SENDER, SendGridSandbo
 from guide_page import read_blocks, read_code, read_headings, read_tables
 
 from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, Message, SendError, TemplateNotFound
-from connector_core.cli.commands import TEST_CODE
+from connector_core.payloads import TEST_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from connector_smtp.sandbox import REFUSED_LOCAL_PART, SmtpSandbox
 from guide_page import read_blocks, read_code, read_headings, read_tables
 
 from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, Limits, Message, RecipientRejected, SendError
-from connector_core.cli.commands import TEST_CODE
+from connector_core.payloads import TEST_CODE
 
 from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
 

@@ -1,0 +1,180 @@
+"""Calls of a connector that send no message: live checks, templates, usage; each within a time limit.
+
+What the connector or the provider does wrong becomes a finding or an error in words that speak of no message.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from connector_core.errors import ConnectorError, ProviderUnavailable, SendError, UnsupportedFeature
+from connector_core.findings import Finding, explain_failure, restate_failure
+from connector_core.provisioning import TemplateChange
+from connector_core.rendering import clean_header
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from connector_core.metadata import ConnectorMetadata
+    from connector_core.provisioning import Template
+    from connector_core.secrets import Redaction
+
+CHECK_SECONDS = 10.0
+USAGE_SECONDS = 3.0
+
+REQUESTS_SHARE = 0.9
+"""The part of a time limit in which requests end, so that what they failed of can still be told."""
+
+_MOST_FINDINGS = 1000
+_LONGEST_TEXT = 2000
+_REPORT = "report it to its author"
+_NOTHING_GIVEN = "Nothing was given for its usage type and language: write a template for it."
+
+T = TypeVar("T")
+
+
+def implements(hook: Any) -> bool:
+    """Return whether a plugin does what a hook asks for, wrappers apart."""
+    return any(not one.wrapper and not one.hookwrapper for one in hook.get_hookimpls())
+
+
+def collect_findings(
+    ask: Callable[[], Iterable[Iterable[Finding]]], metadata: ConnectorMetadata, redaction: Redaction, seconds: float
+) -> list[Finding]:
+    """Return the findings that the plugins yield until the time is over, and what ended a check too early.
+
+    Args:
+        ask: calls the hook, and returns the answer of each plugin.
+        metadata: the connector's.
+        redaction: strikes the config's secrets out of the texts.
+        seconds: how long it may take.
+
+    """
+    found: list[Finding] = []
+    last: Finding | None = None
+
+    def run() -> None:
+        for answer in ask():
+            found.extend(_check_each(answer))
+
+    try:
+        _run_within(seconds, run)
+    except TimeoutError:
+        message = f"The check was not done after {seconds:g} seconds, so the rest is not known."
+        last = Finding("error", "timed_out", "$", message, "Check the network from this machine, then try again.")
+    except SendError as error:
+        last = explain_failure(error, _name(metadata))
+    except ConnectorError as error:
+        last = Finding("error", error.code, "$", str(error))
+    except Exception as error:  # noqa: BLE001  a foreign connector may raise anything
+        last = Finding("error", "check_failed", "$", f"The live check failed ({type(error).__name__}): {_REPORT}.")
+    findings = found[:_MOST_FINDINGS] if last is None else [*found[:_MOST_FINDINGS], last]
+    return list(dict.fromkeys(_clean(one, redaction) for one in findings))
+
+
+def call(ask: Callable[[], T], metadata: ConnectorMetadata, redaction: Redaction, seconds: float | None = None) -> T:
+    """Return what a hook that sends no message returns.
+
+    Raises:
+        SendError: the provider can't be reached or refuses.
+        ConnectorError: the connector failed.
+
+    """
+    failure: ConnectorError
+    try:
+        return ask() if seconds is None else _run_within(seconds, ask)
+    except TimeoutError:
+        failure = ProviderUnavailable(f"{_name(metadata)} gave no answer within {seconds:g} seconds: try again.")
+    except SendError as error:
+        failure = restate_failure(error, _name(metadata))
+    except ConnectorError as error:
+        failure = error
+    except Exception as cause:  # noqa: BLE001  a foreign connector may raise anything
+        failure = ConnectorError(f"The connector {metadata.id} failed ({type(cause).__name__}): {_REPORT}.")
+        failure.__cause__ = cause
+    # Outside of the except block: Python would link the cause once more, after the redaction.
+    redaction.redact_exception(failure)
+    raise failure
+
+
+def check_changes(changes: Iterable[TemplateChange] | None, given: Sequence[Template]) -> list[TemplateChange]:
+    """Return the changes that a connector proposes; where nobody said what a missing template shall say, say so.
+
+    Raises:
+        TypeError: they are none.
+
+    """
+    listed = list(changes or ())
+    if not all(isinstance(change, TemplateChange) for change in listed):
+        raise TypeError("provision_templates must return changes")
+    return [
+        replace(change, problem=_NOTHING_GIVEN)
+        if given and not (change.before or change.after or change.problem)
+        else change
+        for change in listed
+    ]
+
+
+def check_count(count: object) -> int:
+    """Return the number of messages that a connector tells.
+
+    Raises:
+        TypeError: it is none.
+
+    """
+    if type(count) is not int or count < 0:
+        raise TypeError("get_usage must return a number of messages")
+    return count
+
+
+def refuse_unsupported(metadata: ConnectorMetadata, what: str, instead: str) -> UnsupportedFeature:
+    """Return the error for what a connector has no hook for."""
+    return UnsupportedFeature(f"The connector {metadata.id} can't {what}: {instead}.")
+
+
+def _run_within(seconds: float, action: Callable[[], T]) -> T:
+    """Return what an action returns; one that still runs after the time is left alone, in a thread of its own.
+
+    Raises:
+        TimeoutError: the time is over.
+
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(action())
+        except BaseException as error:  # noqa: BLE001  the caller gets it
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="connector-core-call", daemon=True).start()
+    try:
+        return future.result(seconds)
+    except TimeoutError:
+        if future.done():  # the action's own
+            raise future.exception() or TimeoutError from None
+        raise
+
+
+def _check_each(answer: Iterable[Finding]) -> Iterator[Finding]:
+    for finding in answer:
+        if not isinstance(finding, Finding):
+            raise TypeError("check_connection must yield findings")
+        yield finding
+
+
+def _clean(finding: Finding, redaction: Redaction) -> Finding:
+    """Return a finding whose texts are each one line without a secret."""
+    path, message, fix = (
+        clean_header(redaction.redact(text))[:_LONGEST_TEXT] for text in (finding.path, finding.message, finding.fix)
+    )
+    return Finding(finding.level, finding.code, path, message, fix)
+
+
+def _name(metadata: ConnectorMetadata) -> str:
+    from connector_core.metadata import choose_language
+
+    return choose_language(metadata.name)
