@@ -15,8 +15,9 @@ import pytest
 from readme_page import BLOCKS, COMMAND_LINE, PROGRAMS, README, ROOT, read_table, run, write_distribution
 
 from connector_core import Connector, ConnectorError, Host, Limits, SendError, errors
+from connector_core.cli.commands import connectors
 from connector_core.config import MAX_CONFIG_BYTES
-from connector_core.payloads import TEST_CODE, connectors
+from connector_core.payloads import TEST_CODE
 
 if TYPE_CHECKING:
     from pathlib import Path
