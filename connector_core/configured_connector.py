@@ -97,7 +97,7 @@ class ConfiguredConnector:
         """
         from connector_core import live
 
-        hook, limit = self._find_hook("check_connection"), seconds or live.CHECK_SECONDS
+        hook, limit = self._find_hook("check_connection"), live.CHECK_SECONDS if seconds is None else seconds
         if not live.implements(hook):
             raise live.refuse_unsupported(self._metadata, "check a config", "send a test mail to try it")
         transport = self._transport.within(limit * live.REQUESTS_SHARE)
@@ -126,7 +126,7 @@ class ConfiguredConnector:
 
         def ask() -> list[TemplateChange]:
             changes = hook(config=self.config, templates=given, transport=self._transport, metadata=self._metadata)
-            return live.check_changes(changes, given)
+            return live.check_changes(changes, given, redaction)
 
         return [
             replace(change, apply=partial(live.call, change.apply, self._metadata, redaction))
@@ -147,7 +147,7 @@ class ConfiguredConnector:
         """
         from connector_core import live
 
-        hook, limit = self._find_hook("get_usage"), seconds or live.USAGE_SECONDS
+        hook, limit = self._find_hook("get_usage"), live.USAGE_SECONDS if seconds is None else seconds
         if not live.implements(hook):
             raise live.refuse_unsupported(self._metadata, "tell the usage", "look at the provider's own statistics")
         transport = self._transport.within(limit * live.REQUESTS_SHARE)

@@ -8,15 +8,15 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from connector_core.errors import ConnectorError, ProviderUnavailable, SendError, UnsupportedFeature
-from connector_core.findings import Finding, explain_failure, restate_failure
+from connector_core.findings import Finding, Level, explain_failure, restate_failure
 from connector_core.provisioning import TemplateChange
 from connector_core.rendering import clean_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from connector_core.metadata import ConnectorMetadata
     from connector_core.provisioning import Template
@@ -34,6 +34,10 @@ _REPORT = "report it to its author"
 _NOTHING_GIVEN = "Nothing was given for its usage type and language: write a template for it."
 
 T = TypeVar("T")
+
+
+class _TimeIsOver(Exception):
+    """What was asked for still isn't there."""
 
 
 def implements(hook: Any) -> bool:
@@ -58,11 +62,13 @@ def collect_findings(
 
     def run() -> None:
         for answer in ask():
-            found.extend(_check_each(answer))
+            for finding in answer:
+                _check_finding(finding)
+                found.append(finding)
 
     try:
         _run_within(seconds, run)
-    except TimeoutError:
+    except _TimeIsOver:
         message = f"The check was not done after {seconds:g} seconds, so the rest is not known."
         last = Finding("error", "timed_out", "$", message, "Check the network from this machine, then try again.")
     except SendError as error:
@@ -86,7 +92,7 @@ def call(ask: Callable[[], T], metadata: ConnectorMetadata, redaction: Redaction
     failure: ConnectorError
     try:
         return ask() if seconds is None else _run_within(seconds, ask)
-    except TimeoutError:
+    except _TimeIsOver:
         failure = ProviderUnavailable(f"{_name(metadata)} gave no answer within {seconds:g} seconds: try again.")
     except SendError as error:
         failure = restate_failure(error, _name(metadata))
@@ -100,7 +106,9 @@ def call(ask: Callable[[], T], metadata: ConnectorMetadata, redaction: Redaction
     raise failure
 
 
-def check_changes(changes: Iterable[TemplateChange] | None, given: Sequence[Template]) -> list[TemplateChange]:
+def check_changes(
+    changes: Iterable[TemplateChange] | None, given: Sequence[Template], redaction: Redaction
+) -> list[TemplateChange]:
     """Return the changes that a connector proposes; where nobody said what a missing template shall say, say so.
 
     Raises:
@@ -110,12 +118,7 @@ def check_changes(changes: Iterable[TemplateChange] | None, given: Sequence[Temp
     listed = list(changes or ())
     if not all(isinstance(change, TemplateChange) for change in listed):
         raise TypeError("provision_templates must return changes")
-    return [
-        replace(change, problem=_NOTHING_GIVEN)
-        if given and not (change.before or change.after or change.problem)
-        else change
-        for change in listed
-    ]
+    return [_complete(change, redaction, is_given=bool(given)) for change in listed]
 
 
 def check_count(count: object) -> int:
@@ -139,7 +142,7 @@ def _run_within(seconds: float, action: Callable[[], T]) -> T:
     """Return what an action returns; one that still runs after the time is left alone, in a thread of its own.
 
     Raises:
-        TimeoutError: the time is over.
+        _TimeIsOver: it still runs.
 
     """
     future: Future[T] = Future()
@@ -155,23 +158,31 @@ def _run_within(seconds: float, action: Callable[[], T]) -> T:
         return future.result(seconds)
     except TimeoutError:
         if future.done():  # the action's own
-            raise future.exception() or TimeoutError from None
-        raise
+            raise
+        raise _TimeIsOver from None
 
 
-def _check_each(answer: Iterable[Finding]) -> Iterator[Finding]:
-    for finding in answer:
-        if not isinstance(finding, Finding):
-            raise TypeError("check_connection must yield findings")
-        yield finding
+def _check_finding(finding: Any) -> None:
+    if not isinstance(finding, Finding) or finding.level not in get_args(Level):
+        raise TypeError("check_connection must yield findings, each of a level that there is")
+    if not all(isinstance(text, str) for text in (finding.code, finding.path, finding.message, finding.fix)):
+        raise TypeError("each part of a finding must be a text")
 
 
 def _clean(finding: Finding, redaction: Redaction) -> Finding:
-    """Return a finding whose texts are each one line without a secret."""
-    path, message, fix = (
-        clean_header(redaction.redact(text))[:_LONGEST_TEXT] for text in (finding.path, finding.message, finding.fix)
-    )
+    path, message, fix = (_clean_text(text, redaction) for text in (finding.path, finding.message, finding.fix))
     return Finding(finding.level, finding.code, path, message, fix)
+
+
+def _complete(change: TemplateChange, redaction: Redaction, *, is_given: bool) -> TemplateChange:
+    is_lacking = is_given and change.before is None and change.after is None
+    problem = change.problem or (_NOTHING_GIVEN if is_lacking else "")
+    return replace(change, name=_clean_text(change.name, redaction), problem=_clean_text(problem, redaction))
+
+
+def _clean_text(text: str, redaction: Redaction) -> str:
+    """Return a text as one line without a secret."""
+    return clean_header(redaction.redact(text))[:_LONGEST_TEXT]
 
 
 def _name(metadata: ConnectorMetadata) -> str:
