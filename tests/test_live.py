@@ -251,9 +251,10 @@ def test_planning_changes_nothing_and_applying_does(configure: Callable[..., Con
     done: list[str] = []
     (template, *_) = starter_templates()
 
-    (planned,) = configure(
-        changes=lambda given: [change(after=given[0], apply=lambda: done.append("yes"))]
-    ).plan_templates([template])
+    def plan(given: Sequence[Template]) -> list[TemplateChange]:
+        return [change(after=given[0], apply=lambda: done.append("yes"))]
+
+    (planned,) = configure(changes=plan).plan_templates([template])
     assert (planned.action, done) == ("create", [])
     planned.apply()
 
@@ -312,7 +313,11 @@ def test_a_change_that_fails_shows_no_secret(configure: Callable[..., Configured
 def test_the_usage_is_what_the_connector_counts(configure: Callable[..., ConfiguredConnector]) -> None:
     asked: list[date] = []
 
-    assert configure(usage=lambda since, _: asked.append(since) or 12).get_usage(SINCE) == 12
+    def count(since: date, _: Transport) -> int:
+        asked.append(since)
+        return 12
+
+    assert configure(usage=count).get_usage(SINCE) == 12
     assert asked == [SINCE]
 
 
@@ -328,7 +333,7 @@ def test_a_usage_that_hangs_ends_in_time(configure: Callable[..., ConfiguredConn
     done = threading.Event()
     connector = configure(usage=lambda *_: done.wait(HANG_GUARD))
     try:
-        with pytest.raises(ProviderUnavailable, match="0.2 seconds"):
+        with pytest.raises(ProviderUnavailable, match=r"0\.2 seconds"):
             finish(lambda: connector.get_usage(SINCE, seconds=0.2))
     finally:
         done.set()
