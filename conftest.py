@@ -7,10 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ("installed", "kit_report")
 
 OPENAPI_FILE = Path(__file__).parent / "../shared/reference/postmark-server-openapi.json"
+settings.register_profile("workspace", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("workspace")
+
 LACKS = {
     "node is not installed": not (shutil.which("node") and shutil.which("npm")),
     "the OpenAPI file is not here": not Path(os.environ.get("POSTMARK_OPENAPI") or OPENAPI_FILE).exists(),
