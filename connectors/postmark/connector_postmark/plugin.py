@@ -13,6 +13,8 @@ from connector_core import (
     Message,
     Sandbox,
     SendResult,
+    Template,
+    TemplateChange,
     Transport,
     find_repeated_templates,
     format_path,
@@ -22,7 +24,8 @@ from connector_postmark.request import PostmarkRequests
 from connector_postmark.response import parse_response, refuse_undelivered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
 
 _SETTING_OF_HEADER = {"from": "fromEmail", "reply-to": "replyTo", "to": None, "cc": None, "bcc": None, "subject": None}
 """Headers that Postmark takes from fields of its own, by the setting that fills the field."""
@@ -62,6 +65,22 @@ def check_connection(config: Config, transport: Transport) -> Iterator[Finding]:
     from connector_postmark.live_check import check
 
     return check(config, transport)
+
+
+@hookimpl
+def provision_templates(config: Config, templates: Sequence[Template], transport: Transport) -> list[TemplateChange]:
+    """Say what has to change at Postmark so that the templates which the config names are there."""
+    from connector_postmark.provisioning import plan_changes
+
+    return plan_changes(config, templates, transport)
+
+
+@hookimpl
+def get_usage(config: Config, since: date, transport: Transport) -> int:
+    """Return how many mails Postmark sent for the config since a day."""
+    from connector_postmark.usage import count_sent
+
+    return count_sent(config, since, transport)
 
 
 @hookimpl

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connector_core import Config, Message, TemplateIndex, ascii_address
-
-if TYPE_CHECKING:
-    from connector_core import Secret
+from connector_postmark.api import make_base, make_headers
 
 _FIELD_OF_SETTING = {
     "messageStream": "MessageStream",
@@ -25,12 +23,8 @@ class PostmarkRequests:
     """The requests of one config: address, headers, and the body for a message."""
 
     def __init__(self, config: Config) -> None:
-        self.url: str = f"{config['apiUrl'].rstrip('/')}/email/withTemplate"
-        self.headers: dict[str, str | Secret] = {
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-            "X-Postmark-Server-Token": config["serverToken"],
-        }
+        self.url = f"{make_base(config)}/email/withTemplate"
+        self.headers = make_headers(config)
         self._sender = ascii_mailbox(config["fromEmail"])
         self._templates = TemplateIndex(config["templates"])
         self._options = {field: config[setting] for setting, field in _FIELD_OF_SETTING.items() if setting in config}

@@ -45,6 +45,22 @@ _RATE = "Postmark asks to slow down: send again later."
 _CLOSED = "Postmark is not available, so nothing was sent: send again later."
 _LOST = "Postmark failed while it had the message, so nobody knows whether it was sent: look at its activity page."
 _OTHER = "Postmark refuses to send: act on what it says, or ask its support."
+_TOO_LARGE = "The message is too large for Postmark: make the payload smaller."
+_FOREIGN = (
+    "The answer is not one of Postmark's, so nobody knows whether the message was sent: check apiUrl in the "
+    "config, and Postmark's activity page."
+)
+
+_WITHOUT_MESSAGE = {
+    _MESSAGE: "Postmark refuses the request: mend what it names, then try again.",
+    _RATE: "Postmark asks to slow down: try again later.",
+    _CLOSED: "Postmark is not available: try again later.",
+    _LOST: "Postmark failed at the request: try again later.",
+    _OTHER: "Postmark refuses the request: act on what it says, or ask its support.",
+    _TOO_LARGE: "The request is too large for Postmark: make the template smaller.",
+    _FOREIGN: "The answer is not one of Postmark's: check apiUrl in the config, and any proxy before it.",
+}
+"""What takes the place of a sentence where a request sends nothing."""
 
 _ERROR_OF_CODE: dict[int, tuple[type[SendError], str]] = {
     10: (AuthorizationFailed, _CREDENTIALS),
@@ -74,7 +90,7 @@ _ERROR_OF_STATUS: dict[int, tuple[type[SendError], str]] = {
     401: (AuthorizationFailed, _CREDENTIALS),
     404: (SendError, "There is no Postmark at this address: check apiUrl in the config."),
     408: (DeliveryUnknown, _LOST),
-    413: (InvalidMessage, "The message is too large for Postmark: make the payload smaller."),
+    413: (InvalidMessage, _TOO_LARGE),
     415: (InvalidMessage, _MESSAGE),
     422: (InvalidMessage, _MESSAGE),
     429: (RateLimitExceeded, _RATE),
@@ -102,21 +118,22 @@ def parse_response(status: int, headers: Mapping[str, str], body: bytes) -> Send
         SendError: Postmark refused the message, or what it said can't be understood.
 
     """
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        answer = None
-    retry_after = parse_retry_after({name.lower(): value for name, value in headers.items()})
-    code = None if answer is None else answer.get("ErrorCode")
-    if answer is not None and type(code) is int and code != 0:
-        _raise_for_code(code, _words(answer.get("Message")), status, retry_after)
-    if 200 <= status < 300:  # noqa: PLR2004  the successful ones
-        if answer is None or (code is not None and type(code) is not int):
-            raise _not_understood(status)
-        return parse_success(answer, status)
-    return _raise_for_status(status, None if answer is None else _words(answer.get("Message")), retry_after)
+    return parse_success(_parse_object(status, headers, body, {}), status)
+
+
+def parse_answer(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """Return the JSON object with which Postmark answers a request that sends nothing.
+
+    Args:
+        status: the HTTP status.
+        headers: the header fields, in any case.
+        body: the body as it came.
+
+    Raises:
+        SendError: Postmark refused, with its number in `provider.code`, or what it said can't be understood.
+
+    """
+    return _parse_object(status, headers, body, _WITHOUT_MESSAGE)
 
 
 def parse_success(answer: Mapping[str, Any], status: int = 200) -> SendResult:
@@ -129,7 +146,7 @@ def parse_success(answer: Mapping[str, Any], status: int = 200) -> SendResult:
     """
     message_id = _words(answer.get("MessageID"))
     if not message_id:
-        raise _not_understood(status)
+        raise _not_understood(status, {})
     said = _words(answer.get("Message")) or ""
     delivery: Literal["sent", "queued"] = "queued" if _DELAYED.search(said) else "sent"
     recipients: dict[str, RecipientStatus] = dict.fromkeys(_split_recipients(_words(answer.get("To"))), delivery)
@@ -159,7 +176,33 @@ def find_inactive_addresses(said: str) -> list[str]:
     return [address.rstrip(".") for address in _ADDRESS.findall(rest.partition("Inactive recipients")[0])]
 
 
-def _raise_for_code(code: int, said: str | None, status: int, retry_after: float | None) -> NoReturn:
+def refuse_foreign(status: int = 200) -> InvalidResponse:
+    """Return the error for an answer that is none of Postmark's, to a request that sends nothing."""
+    return _not_understood(status, _WITHOUT_MESSAGE)
+
+
+def _parse_object(status: int, headers: Mapping[str, str], body: bytes, sentences: Mapping[str, str]) -> dict[str, Any]:
+    """Return the JSON object of a success, or raise what else an answer says, with `sentences` in the place of some."""
+    try:
+        read = json.loads(body)
+    except (ValueError, RecursionError):
+        read = None
+    answer: dict[str, Any] | None = read if isinstance(read, dict) else None
+    retry_after = parse_retry_after({name.lower(): value for name, value in headers.items()})
+    code = None if answer is None else answer.get("ErrorCode")
+    if answer is not None and type(code) is int and code != 0:
+        _raise_for_code(code, _words(answer.get("Message")), status, retry_after, sentences)
+    if 200 <= status < 300:  # noqa: PLR2004  the successful ones
+        if answer is None or (code is not None and type(code) is not int):
+            raise _not_understood(status, sentences)
+        return answer
+    said = None if answer is None else _words(answer.get("Message"))
+    return _raise_for_status(status, said, retry_after, sentences)
+
+
+def _raise_for_code(
+    code: int, said: str | None, status: int, retry_after: float | None, sentences: Mapping[str, str]
+) -> NoReturn:
     recipients: list[str] = []
     if code == _INVALID_REQUEST:
         kind, advice, recipients = _read_invalid_request(said or "")
@@ -172,20 +215,22 @@ def _raise_for_code(code: int, said: str | None, status: int, retry_after: float
     else:
         kind, advice = SendError, _OTHER
     raise kind(
-        _sentence(advice, said),
+        _sentence(sentences.get(advice, advice), said),
         provider=ProviderReply(code=code, message=_shortened(said), status=status),
         retry_after=retry_after,
         recipients=recipients,
     )
 
 
-def _raise_for_status(status: int, said: str | None, retry_after: float | None) -> NoReturn:
+def _raise_for_status(
+    status: int, said: str | None, retry_after: float | None, sentences: Mapping[str, str]
+) -> NoReturn:
     if status < 400:  # noqa: PLR2004  neither a success nor a refusal
-        raise _not_understood(status)
+        raise _not_understood(status, sentences)
     fallback = (DeliveryUnknown, _LOST) if status >= 500 else (SendError, _OTHER)  # noqa: PLR2004  the server's failure
     kind, advice = _ERROR_OF_STATUS.get(status, fallback)
     raise kind(
-        _sentence(advice, said or f"HTTP {status}"),
+        _sentence(sentences.get(advice, advice), said or f"HTTP {status}"),
         provider=ProviderReply(message=_shortened(said), status=status),
         retry_after=retry_after,
     )
@@ -241,9 +286,5 @@ def _sentence(advice: str, said: str | None) -> str:
     return f"{advice} (Postmark: {_shortened(said)})" if said else advice
 
 
-def _not_understood(status: int) -> InvalidResponse:
-    return InvalidResponse(
-        "The answer is not one of Postmark's, so nobody knows whether the message was sent: check apiUrl in the "
-        "config, and Postmark's activity page.",
-        provider=ProviderReply(status=status),
-    )
+def _not_understood(status: int, sentences: Mapping[str, str]) -> InvalidResponse:
+    return InvalidResponse(sentences.get(_FOREIGN, _FOREIGN), provider=ProviderReply(status=status))

@@ -6,7 +6,9 @@ import pytest
 import requests
 from connector_postmark.sandbox import PostmarkSandbox
 
-from connector_core import Connector, Host
+from connector_core import Connector, Finding, Host, choose_template, starter_templates
+from connector_core.testing.wire_behaviours import pass_on
+from connector_core.testing.wire_server import Request, WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +28,18 @@ def postmark() -> Iterator[Connector]:
 @pytest.fixture(scope="module")
 def schema(postmark: Connector) -> dict[str, Any]:
     return postmark.config_schema
+
+
+@pytest.fixture(scope="session")
+def write_subject() -> Callable[[str, str], str]:
+    """Return what writes the subject that the starter template of a usage type gives a mail with a code."""
+
+    def write(usage_type: str, code: str) -> str:
+        starter = choose_template(starter_templates(), usage_type)
+        assert starter is not None
+        return starter.subject.replace("{{code}}", code)
+
+    return write
 
 
 @pytest.fixture
@@ -48,3 +62,25 @@ def call(sandbox: PostmarkSandbox) -> Iterator[Callable[..., requests.Response]]
             return session.request(method, sandbox.url + path, json=body, headers=headers, timeout=20, **arguments)
 
         yield send
+
+
+@pytest.fixture
+def check(postmark: Connector, sandbox: PostmarkSandbox) -> Callable[..., list[Finding]]:
+    """Check a config at the sandbox, the sandbox's own with some settings changed; no request may be one that sends."""
+
+    def run(**settings: Any) -> list[Finding]:
+        with WireServer(pass_on(sandbox.url)) as server:
+            findings = postmark.check_connection({**sandbox.config, **settings, "apiUrl": server.url})
+            assert [request for request in server.requests if may_send(request)] == []
+        assert sandbox.messages == []
+        return findings
+
+    return run
+
+
+def may_send(request: Request) -> bool:
+    """Return whether a request to Postmark might send something to somebody, or change something."""
+    if request.method == "GET" or (request.method, request.target) == ("POST", "/templates/validate"):
+        return False
+    is_mail = (request.method, request.target) == ("POST", "/email")
+    return not is_mail or bool({name.lower() for name in request.json()} & {"to", "cc", "bcc"})

@@ -166,11 +166,13 @@ def test_the_guide_has_the_command_lines_that_the_tests_below_run() -> None:
     assert kinds == [
         "connectors show",
         "connectors validate",
+        "connectors check",
         "connectors send",
         "connectors send",
         "connectors send",
         "connectors send",
         "connectors sandbox",
+        "connectors usage",
         "pip install",
         "connectors list",
         "connectors show",
@@ -178,13 +180,14 @@ def test_the_guide_has_the_command_lines_that_the_tests_below_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [line for line in LINES if line.startswith(("connectors validate", "connectors list"))]
+    "line",
+    [line for line in LINES if line.startswith(("connectors validate", "connectors check", "connectors list"))],
 )
 def test_a_line_that_checks_does_so(line: str, running: PostmarkSandbox, tmp_path: Path) -> None:
     done = run(line, tmp_path)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "valid" in done.stdout or "postmark-mail" in done.stdout
+    assert any(word in done.stdout for word in ("valid", "The config works", "postmark-mail"))
     assert running.messages == []
 
 
@@ -203,6 +206,17 @@ def test_a_line_that_sends_through_the_config_does_so(line: str, running: Postma
     assert message.payload == payload
     assert message.request["TemplateAlias"] == alias
     assert TOKEN not in done.stdout + done.stderr
+
+
+def test_the_line_that_asks_for_the_usage_tells_it(
+    running: PostmarkSandbox, postmark: Connector, tmp_path: Path
+) -> None:
+    (line,) = (line for line in LINES if line.startswith("connectors usage"))
+    postmark.send_message({**running.config, "serverToken": TOKEN}, Message("you@example.com", "SignIn"))
+    done = run(f"{line} --json", tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["messages"] == 1
 
 
 @pytest.mark.parametrize("guide", [ENGLISH, FRENCH], ids=["en", "fr"])

@@ -5,16 +5,26 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import pytest
 from connector_postmark.request import PostmarkRequests
+from connector_postmark.sandbox import PostmarkSandbox
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from connector_core import USAGE_TYPES, Host, Message
+from connector_core import USAGE_TYPES, Host, Message, Template
+from connector_core.testing.wire_behaviours import pass_on
+from connector_core.testing.wire_server import Request, WireServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests
 
 FILE = Path(
     os.environ.get("POSTMARK_OPENAPI") or Path(__file__).parents[3] / "../shared/reference/postmark-server-openapi.json"
@@ -116,6 +126,65 @@ def test_the_description_knows_the_address_and_the_token_header(host: Host, desc
     operation = description["paths"][path]["post"]
     needed = {one["name"] for one in operation["parameters"] if one["required"] and one["in"] == "header"}
     assert needed <= set(requests.headers)
+
+
+@pytest.fixture(scope="module")
+def asked(host: Host) -> list[Request]:
+    """Return the requests that send nothing: to create a template, to update one, and for the usage."""
+    template = Template(usage_type="Generic", subject="{{code}}", html="<p>{{code}}</p>", text="{{code}}")
+    with PostmarkSandbox() as sandbox, WireServer(pass_on(sandbox.url)) as server:
+        templates = [*sandbox.config["templates"], {"usageType": "Welcome", "templateAlias": "welcome"}]
+        config = {**sandbox.config, "apiUrl": server.url, "templates": templates, "messageStream": "outbound"}
+        with host["postmark-mail"].configure(config) as configured:
+            for change in configured.plan_templates([template]):
+                change.apply()
+            configured.get_usage(date(2026, 1, 31))
+    return server.requests
+
+
+def test_the_requests_that_send_nothing_keep_to_the_description(
+    description: dict[str, Any], asked: list[Request]
+) -> None:
+    schemas = description["components"]["schemas"]
+    schemas["CreateTemplateRequest"]["properties"]["TemplateType"] = {"enum": ["Standard", "Layout"]}  # lacks it
+    schemas["EditTemplateRequest"]["required"] = []  # the id is in the path
+    seen = set()
+    for request in asked:
+        path, _, query = request.target.partition("?")
+        path = "/templates/{templateIdOrAlias}" if path.startswith("/templates/") else path
+        operation = description["paths"][path][request.method.lower()]
+        known = {one["name"] for one in operation["parameters"] if one["in"] == "query"} | {"messagestream"}  # lacks it
+        assert set(parse_qs(query)) <= known
+        assert {one["name"].lower() for one in operation["parameters"] if one["in"] == "header"} <= set(request.headers)
+        if request.body:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            schema = {**find_schema(description, schema), "additionalProperties": False}
+            assert list(Draft202012Validator(schema).iter_errors(request.json())) == []
+        seen.add((request.method, path))
+    assert seen == {
+        ("GET", "/templates/{templateIdOrAlias}"),
+        ("POST", "/templates"),
+        ("PUT", "/templates/{templateIdOrAlias}"),
+        ("GET", "/stats/outbound"),
+    }
+
+
+def test_the_sandbox_answers_for_the_usage_what_the_description_has(
+    description: dict[str, Any], call: Callable[..., requests.Response]
+) -> None:
+    (response,) = (
+        one for status, one in description["paths"]["/stats/outbound"]["get"]["responses"].items() if status == "200"
+    )
+    schema = find_schema(description, response["content"]["application/json"]["schema"])
+    answer = call("GET", "/stats/outbound").json()
+    assert list(Draft202012Validator(schema).iter_errors(answer)) == []
+    assert {name.lower() for name in schema["properties"]} <= {name.lower() for name in answer}
+
+
+def find_schema(description: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema, or the one that it refers to."""
+    found: dict[str, Any] = description["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], schema)
+    return found
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from connector_postmark.sandbox import PostmarkSandbox
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -39,12 +41,14 @@ def seen(node: str, sandbox: PostmarkSandbox) -> dict[str, Any]:
     return answers
 
 
-def test_it_sends_and_reads_everything(seen: dict[str, Any], sandbox: PostmarkSandbox) -> None:
+def test_it_sends_and_reads_everything(
+    seen: dict[str, Any], sandbox: PostmarkSandbox, write_subject: Callable[[str, str], str]
+) -> None:
     assert seen["server"]["ApiTokens"] == [sandbox.config["serverToken"]]
     assert seen["sent"]["Message"] == seen["templated"]["Message"] == "OK"
     assert [item["ErrorCode"] for item in seen["batch"]] == [0, 300, 0]
     assert [item["ErrorCode"] for item in seen["templatedBatch"]] == [0, 1101]
-    assert [message.subject for message in sandbox.messages] == ["Hello"] * 3 + ["123456 is your sign-in code"] * 2
+    assert [message.subject for message in sandbox.messages] == ["Hello"] * 3 + [write_subject("SignIn", "123456")] * 2
     assert [stream["ID"] for stream in seen["streams"]["MessageStreams"]] == ["outbound", "broadcast", "inbound"]
     assert seen["stream"]["MessageStreamType"] == "Transactional"
 

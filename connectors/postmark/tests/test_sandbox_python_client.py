@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import postmark.sync
@@ -16,9 +17,11 @@ from postmark.models.streams import MessageStreamType
 from postmark.models.templates import TemplateTypeFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from connector_postmark.sandbox import PostmarkSandbox
+
+    WriteSubject = Callable[[str, str], str]
 
 MAIL = {"sender": "Shop <sandbox@example.com>", "to": "ann@example.com"}
 TEMPLATED = {**MAIL, "template_alias": "logto-sign-in", "template_model": {"code": "123456"}}
@@ -31,19 +34,19 @@ def client(sandbox: PostmarkSandbox) -> Iterator[Any]:
         yield connected
 
 
-def test_it_sends_by_a_template(client: Any, sandbox: PostmarkSandbox) -> None:
+def test_it_sends_by_a_template(client: Any, sandbox: PostmarkSandbox, write_subject: WriteSubject) -> None:
     answer = client.outbound.send_with_template({**TEMPLATED, "metadata": {"user": "42"}, "tag": "sign-in"})
     assert answer.success
     assert (answer.to, answer.message, answer.message_id) == ("ann@example.com", "OK", sandbox.messages[0].id)
-    assert sandbox.messages[0].subject == "123456 is your sign-in code"
+    assert sandbox.messages[0].subject == write_subject("SignIn", "123456")
 
 
-def test_it_sends_by_a_templates_id(client: Any, sandbox: PostmarkSandbox) -> None:
+def test_it_sends_by_a_templates_id(client: Any, sandbox: PostmarkSandbox, write_subject: WriteSubject) -> None:
     template = client.templates.get("logto-generic")
     assert client.outbound.send_with_template(
         {**MAIL, "template_id": template.template_id, "template_model": {"code": "9"}}
     ).success
-    assert sandbox.messages[0].subject == "9 is your verification code"
+    assert sandbox.messages[0].subject == write_subject("Generic", "9")
 
 
 def test_it_sends_batches(client: Any, sandbox: PostmarkSandbox) -> None:
@@ -66,7 +69,7 @@ def test_it_sends_content(client: Any, sandbox: PostmarkSandbox) -> None:
 def test_it_reads_the_server(client: Any, sandbox: PostmarkSandbox) -> None:
     server = client.server.get()
     assert server.api_tokens == [sandbox.config["serverToken"]]
-    assert server.delivery_type.value == "Sandbox"
+    assert server.delivery_type.value == "Live"
 
 
 def test_it_keeps_templates(client: Any) -> None:
@@ -96,6 +99,13 @@ def test_it_reads_streams(client: Any) -> None:
     streams = client.stream.list(message_stream_type=MessageStreamType.TRANSACTIONAL)
     assert [stream.id for stream in streams.items] == ["outbound"]
     assert client.stream.get("broadcast").message_stream_type is MessageStreamType.BROADCASTS
+
+
+def test_it_reads_the_statistics(client: Any) -> None:
+    client.outbound.send_with_template({**TEMPLATED, "tag": "sign-in"})
+    overview = client.stats.overview(tag="sign-in", from_date=date(2026, 1, 31), message_stream="outbound")
+    assert (overview.sent, overview.bounced, overview.bounce_rate) == (1, 0, 0)
+    assert client.stats.overview(to_date=date(2026, 1, 31)).sent == 0
 
 
 def test_it_understands_inactive_recipients(client: Any, sandbox: PostmarkSandbox) -> None:

@@ -27,7 +27,9 @@ MAIL: dict[str, Any] = {
 }
 
 
-def test_an_accepted_mail_is_answered_in_postmarks_shape(call: Call, sandbox: PostmarkSandbox) -> None:
+def test_an_accepted_mail_is_answered_in_postmarks_shape(
+    call: Call, sandbox: PostmarkSandbox, write_subject: Callable[[str, str], str]
+) -> None:
     response = call("POST", "/email/withTemplate", {**MAIL, "To": "Ann <ann@example.com>"})
     answer = response.json()
     assert response.status_code == 200
@@ -40,7 +42,7 @@ def test_an_accepted_mail_is_answered_in_postmarks_shape(call: Call, sandbox: Po
     (message,) = sandbox.messages
     assert message.id == answer["MessageID"]
     assert message.to == ("ann@example.com",)
-    assert message.subject == "123456 is your verification code"
+    assert message.subject == write_subject("Generic", "123456")
     assert "123456" in message.text
     assert "123456" in message.html
     assert message.payload == {"code": "123456"}

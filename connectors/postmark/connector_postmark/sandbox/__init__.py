@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import json
 import uuid
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from connector_core import choose_template, starter_templates
 from connector_core.sandbox import HttpSandbox, copy_config
-from connector_postmark.sandbox.account import Account, AccountState, MessageStream, StreamType, Template, TemplateType
-from connector_postmark.sandbox.starter_templates import starter_template
+from connector_postmark.named_templates import find_named_templates
+from connector_postmark.sandbox.account import (
+    Account,
+    AccountState,
+    DeliveryType,
+    MessageStream,
+    StreamType,
+    Template,
+    TemplateType,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from flask import Flask
 
+    from connector_core import Template as Starter
+    from connector_postmark.named_templates import NamedTemplate
+
 __all__ = [
     "Account",
     "AccountState",
+    "DeliveryType",
     "MessageStream",
     "PostmarkSandbox",
     "StreamType",
@@ -28,6 +42,7 @@ __all__ = [
 
 SENDER = "sandbox@example.com"
 INACTIVE_RECIPIENT = "hardbounce@bounce-testing.postmarkapp.com"
+_ENGLISH = "en"
 
 
 _EXAMPLE = """curl {url}/email/withTemplate \\
@@ -46,10 +61,12 @@ class PostmarkSandbox(HttpSandbox):
             is kept elsewhere, the sandbox makes its own.
         port: the port to listen on; 0 takes a free one.
         tokens: server tokens besides the config's; `POSTMARK_API_TEST` is always let in.
-        senders: confirmed addresses and domains; None confirms every sender.
+        senders: confirmed addresses and domains; None confirms every sender. A domain under `invalid` never is.
         unconfirmed_senders: addresses and domains whose signature is not confirmed yet.
         inactive_recipients: addresses besides Postmark's own test address for hard bounces.
         account_state: whether the account may send, see `AccountState`.
+        delivery_type: whether the server calls itself a live one or one of Postmark's sandboxes; nothing leaves this
+            machine either way.
         archived_streams: ids of message streams that don't send any more.
         keep_messages: how many messages stay in the outbox.
 
@@ -71,12 +88,14 @@ class PostmarkSandbox(HttpSandbox):
         unconfirmed_senders: Iterable[str] = (),
         inactive_recipients: Iterable[str] = (),
         account_state: AccountState | str = AccountState.ACTIVE,
+        delivery_type: DeliveryType | str = DeliveryType.LIVE,
         archived_streams: Iterable[str] = (),
         keep_messages: int = 1000,
     ) -> None:
         super().__init__("Postmark", "postmark-mail", port=port, keep_messages=keep_messages, example=_EXAMPLE)
         self.account = Account()
         self.account.state = AccountState(account_state)
+        self.account.delivery_type = DeliveryType(delivery_type)
         self.account.senders = None if senders is None else set(senders)
         self.account.unconfirmed_senders = set(unconfirmed_senders)
         self.account.inactive_recipients = {INACTIVE_RECIPIENT, *inactive_recipients}
@@ -123,9 +142,10 @@ def _adopt(config: Mapping[str, Any] | None, account: Account) -> dict[str, Any]
     if token is None:
         adopted["serverToken"] = token = str(uuid.uuid4())
     account.add_token(token)
+    named = [*find_named_templates(adopted.get("templates") or []), *find_named_templates(standard)]
     # Ids first: those are given, while an alias takes any number that is free.
-    for entry in sorted([*(adopted.get("templates") or []), *standard], key=lambda entry: "templateId" not in entry):
-        _add_template(account, entry)
+    for template in sorted(named, key=lambda one: isinstance(one.reference, str)):
+        _add_template(account, template)
     stream = adopted.get("messageStream")
     if stream and not account.find_stream(stream):
         account.add_stream(stream)
@@ -139,8 +159,23 @@ def _plain_token(token: Any) -> str | None:
     return plain if isinstance(plain, str) and plain else None
 
 
-def _add_template(account: Account, entry: Mapping[str, Any]) -> None:
-    alias, template_id = entry.get("templateAlias"), entry.get("templateId")
-    if account.find_template(alias or template_id or 0) is None:
-        starter = starter_template(entry.get("usageType", "Generic"))
-        account.add_template(template_id=None if alias else template_id, alias=alias, **starter._asdict())
+@cache
+def _starters() -> list[Starter]:
+    return starter_templates()
+
+
+def _add_template(account: Account, named: NamedTemplate) -> None:
+    """Add a template that a push of the starter templates would leave as it is, unless it is there."""
+    if account.find_template(named.reference) is not None:
+        return
+    languages = (named.locale or _ENGLISH, _ENGLISH)
+    choices = (choose_template(_starters(), named.usage_type, locale) for locale in languages)
+    starter = next(choice for choice in choices if choice is not None)
+    account.add_template(
+        template_id=named.reference if isinstance(named.reference, int) else None,
+        alias=named.reference if isinstance(named.reference, str) else None,
+        name=named.title,
+        subject=starter.subject,
+        html=starter.html,
+        text=starter.text,
+    )

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from connector_postmark.sandbox.refusals import Refusal
+from connector_postmark.sandbox.sent_counts import SentCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,9 @@ TEST_TOKEN = "POSTMARK_API_TEST"  # noqa: S105 - Postmark's public name for "val
 SERVER_ID = 1
 DEFAULT_STREAM = "outbound"
 
+_NOBODYS_DOMAIN = ".invalid"
+"""RFC 6761, section 6.4: nobody has a name under it, so nobody can confirm one."""
+
 
 class AccountState(StrEnum):
     """Whether the account may send."""
@@ -28,6 +32,13 @@ class AccountState(StrEnum):
     PENDING_APPROVAL = "pending approval"
     NOT_ALLOWED = "not allowed"
     OUT_OF_CREDITS = "out of credits"
+
+
+class DeliveryType(StrEnum):
+    """Whether the server delivers what it takes."""
+
+    LIVE = "Live"
+    SANDBOX = "Sandbox"
 
 
 class TemplateType(StrEnum):
@@ -47,7 +58,7 @@ class StreamType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A template of the server; `layout_id` names the layout that wraps it."""
+    """A template of the server; `layout_id` names the layout that wraps it, `active` says whether it may be sent."""
 
     id: int
     name: str
@@ -57,6 +68,7 @@ class Template:
     text: str = ""
     type: TemplateType = TemplateType.STANDARD
     layout_id: int | None = None
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +85,8 @@ class MessageStream:
 class Account:
     """The state behind the API; everything may be used and changed from any thread while the sandbox runs.
 
-    `senders` holds the confirmed addresses and domains, or None where every sender is confirmed;
-    `unconfirmed_senders` those that exist without being confirmed.
+    `senders` holds the confirmed addresses and domains, or None where every sender is confirmed that somebody can
+    confirm; `unconfirmed_senders` those that exist without being confirmed.
     """
 
     def __init__(self) -> None:
@@ -84,9 +96,11 @@ class Account:
         self._streams: dict[str, MessageStream] = {}
         self._template_ids = itertools.count(1001)
         self.state = AccountState.ACTIVE
+        self.delivery_type = DeliveryType.LIVE
         self.senders: set[str] | None = None
         self.unconfirmed_senders: set[str] = set()
         self.inactive_recipients: set[str] = set()
+        self.sent = SentCounts()
 
     def add_token(self, token: str) -> None:
         """Let a server token in."""
@@ -177,13 +191,18 @@ class Account:
                 f"The Sender Signature for the 'From' address you supplied ({sender.address}) is not confirmed. "
                 "Please confirm it in order to be able to use it in the 'From' field of your messages.",
             )
-        if self.senders is not None and not _matches(sender, tuple(self.senders)):
+        if not self._confirms(sender):
             raise Refusal(
                 400,
                 f"The 'From' address you supplied ({sender.address}) is not a Sender Signature on your account. "
                 "Please add and confirm this address in order to be able to use it in the 'From' field of your "
                 "messages.",
             )
+
+    def _confirms(self, sender: Mailbox) -> bool:
+        if f".{sender.domain}".endswith(_NOBODYS_DOMAIN):
+            return False
+        return self.senders is None or _matches(sender, tuple(self.senders))
 
     def inactive_among(self, recipients: Iterable[Mailbox]) -> list[str]:
         """Return the inactive ones among the recipients, in lower case and each once."""

@@ -14,6 +14,7 @@ from connector_postmark.sandbox.refusals import Refusal
 from connector_postmark.sandbox.routing import FoldedPaths
 from connector_postmark.sandbox.sending_api import SendingApi
 from connector_postmark.sandbox.server_api import ServerApi
+from connector_postmark.sandbox.stats_api import StatsApi
 from connector_postmark.sandbox.template_api import TemplateApi
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 def add_api(app: Flask, account: Account, outbox: Outbox) -> None:
     """Add the API for an account to the application that shows its outbox."""
     app.url_map.strict_slashes = False
-    for api in (SendingApi(Mailer(account, outbox)), TemplateApi(account), ServerApi(account)):
+    for api in (SendingApi(Mailer(account, outbox)), TemplateApi(account), ServerApi(account), StatsApi(account)):
         add_routes(app, api.routes())
     app.before_request(Gate(account).check)
     app.register_error_handler(Refusal, _answer_refusal)

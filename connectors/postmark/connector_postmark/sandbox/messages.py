@@ -83,7 +83,9 @@ class Mailer:
             raise inactive_recipients(envelope.inactive)
         receipt = _Receipt(str(uuid.uuid4()), time.time_ns(), size)
         if deliver:
-            self._outbox.add(_delivery(body, fields, envelope, content, receipt))
+            delivery = _delivery(body, fields, envelope, content, receipt)
+            self._outbox.add(delivery)
+            self._account.sent.add(delivery.submitted_at, envelope.stream, fields.get("Tag", ""))
         return _answer(fields, envelope, receipt, deliver=deliver)
 
     def _from_template(self, fields: Mapping[str, Any]) -> Content:

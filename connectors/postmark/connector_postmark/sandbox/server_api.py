@@ -44,7 +44,7 @@ class ServerApi:
             "Color": "Blue",
             "SmtpApiActivated": False,
             "RawEmailEnabled": False,
-            "DeliveryType": "Sandbox",
+            "DeliveryType": self._account.delivery_type.value,
             "ServerLink": request.host_url,
             "InboundAddress": "sandbox@inbound.example.com",
             "InboundHookUrl": "",

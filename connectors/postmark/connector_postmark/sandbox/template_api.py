@@ -153,7 +153,7 @@ class TemplateApi:
         return {
             "TemplateId": template.id,
             "Name": template.name,
-            "Active": True,
+            "Active": template.active,
             "Alias": template.alias,
             "TemplateType": template.type.value,
             "LayoutTemplate": self._layout_alias(template),

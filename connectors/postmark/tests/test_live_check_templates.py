@@ -1,0 +1,346 @@
+"""The live check at the sandbox: whether the templates of a config are there, render, and show the code or the link."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from connector_postmark.live_templates import Rendering, judge_template
+from connector_postmark.sandbox import PostmarkSandbox, TemplateType
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector_core import USAGE_TYPES, Connector, Finding, main_variable
+from connector_core.testing.wire_behaviours import pass_on, respond_json
+from connector_core.testing.wire_server import WireServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from connector_core.testing.wire_server import Line
+
+    Check = Callable[..., list[Finding]]
+
+PATH = "$.templates[0].templateAlias"
+GOOD: dict[str, Any] = {"subject": "{{code}}", "html": "<b>{{code}}</b>", "text": "{{code}}"}
+
+
+def find_problem(findings: list[Finding]) -> Finding:
+    """Return the one finding that is not ok, which says what to do."""
+    (problem,) = (finding for finding in findings if finding.level != "ok")
+    assert problem.fix
+    return problem
+
+
+def describe(finding: Finding) -> tuple[str, str, str]:
+    return finding.level, finding.code, finding.path
+
+
+def check_content(check: Check, sandbox: PostmarkSandbox, content: dict[str, Any]) -> list[Finding]:
+    """Check a config whose template for SignIn has other content."""
+    template = sandbox.account.find_template("logto-sign-in")
+    assert template is not None
+    sandbox.account.change_template(template.id, **content)
+    return check()
+
+
+def name_templates(sandbox: PostmarkSandbox, **entry: Any) -> list[dict[str, Any]]:
+    """Return the templates of the sandbox's config with an entry more."""
+    return [*sandbox.config["templates"], entry]
+
+
+# What is there
+
+
+@pytest.mark.parametrize("alias", ["logto-sign-inn", "T", "a.b_c-d"])
+def test_a_template_that_isnt_there_is_told(alias: str, check: Check, sandbox: PostmarkSandbox) -> None:
+    problem = find_problem(check(templates=name_templates(sandbox, usageType="Custom", templateAlias=alias)))
+
+    assert describe(problem) == ("error", "template_not_found", "$.templates[9].templateAlias")
+    assert alias in problem.message
+    assert "connectors templates push" in problem.fix
+
+
+def test_a_template_id_that_isnt_there_is_told_with_who_chooses_ids(check: Check, sandbox: PostmarkSandbox) -> None:
+    templates = name_templates(sandbox, usageType="SignIn", locale="de", templateId=123456789)
+
+    problem = find_problem(check(templates=templates))
+
+    assert describe(problem) == ("error", "template_not_found", "$.templates[9].templateId")
+    assert "123456789" in problem.message
+    assert "Postmark chooses the ids" in problem.fix
+
+
+@pytest.mark.parametrize("as_float", [False, True])
+def test_a_template_is_found_by_its_id(as_float: bool, check: Check, sandbox: PostmarkSandbox) -> None:  # noqa: FBT001
+    template = sandbox.account.add_template(template_id=77, name="Code", **GOOD)
+    entry = {"usageType": "SignIn", "locale": "de", "templateId": float(template.id) if as_float else template.id}
+
+    findings = check(templates=name_templates(sandbox, **entry))
+
+    assert [finding.level for finding in findings] == ["ok"] * len(findings)
+    assert findings[-1].path == "$.templates[9].templateId"
+
+
+def test_a_layout_in_the_place_of_a_template_is_told(check: Check, sandbox: PostmarkSandbox) -> None:
+    sandbox.account.add_template(
+        name="Layout", alias="frame", type=TemplateType.LAYOUT, html="{{{@content}}}", text="{{{@content}}}"
+    )
+
+    problem = find_problem(check(templates=name_templates(sandbox, usageType="Custom", templateAlias="frame")))
+
+    assert describe(problem) == ("error", "template_is_layout", "$.templates[9].templateAlias")
+    assert "Standard" in problem.fix
+
+
+def test_an_inactive_template_is_told(check: Check, sandbox: PostmarkSandbox) -> None:
+    assert describe(find_problem(check_content(check, sandbox, {"active": False}))) == (
+        "error",
+        "template_inactive",
+        PATH,
+    )
+
+
+def test_what_postmark_doesnt_tell_of_a_template_is_unknown(check: Check, sandbox: PostmarkSandbox) -> None:
+    """An alias that is also the name of one of Postmark's own addresses can be sent and not be fetched."""
+    sandbox.account.add_template(name="Odd", alias="Validate", **GOOD)
+
+    problem = find_problem(check(templates=name_templates(sandbox, usageType="Custom", templateAlias="Validate")))
+
+    assert describe(problem) == ("warning", "template_unknown", "$.templates[9].templateAlias")
+    assert "1109: No template data received" in problem.message
+
+
+# What it renders
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ({"html": "<p>\n{{#code}}"}, "HTML, line 2: "),
+        ({"text": "{{code"}, "plain text, line 1: "),
+        ({"subject": "{{/code}}"}, "subject, line 1: "),
+        ({"html": "{{#each code}}{{/each}}"}, "HTML, line 1: 'each' needs an array"),
+        ({"html": "", "text": ""}, "neither HTML nor plain text"),
+    ],
+)
+def test_a_template_with_an_error_is_told_with_its_place(
+    content: dict[str, str], why: str, check: Check, sandbox: PostmarkSandbox
+) -> None:
+    problem = find_problem(check_content(check, sandbox, content))
+
+    assert describe(problem) == ("error", "template_broken", PATH)
+    assert why in problem.message
+
+
+def test_a_template_is_rendered_in_its_layout(check: Check, sandbox: PostmarkSandbox) -> None:
+    layout = sandbox.account.add_template(
+        name="Frame",
+        alias="frame",
+        type=TemplateType.LAYOUT,
+        html="{{{@content}}} by {{product}}",
+        text="{{{@content}}}",
+    )
+
+    problem = find_problem(check_content(check, sandbox, {"layout_id": layout.id}))
+
+    assert describe(problem) == ("warning", "unknown_variable", PATH)
+    assert "{{product}}" in problem.message
+
+
+def test_a_layout_with_an_error_breaks_the_template(check: Check, sandbox: PostmarkSandbox) -> None:
+    layout = sandbox.account.add_template(
+        name="Frame", alias="frame", type=TemplateType.LAYOUT, html="{{{@content}}}{{#a}}"
+    )
+
+    assert describe(find_problem(check_content(check, sandbox, {"layout_id": layout.id})))[1] == "template_broken"
+
+
+@pytest.mark.parametrize("setting", [None, True, False])
+def test_css_is_inlined_as_in_the_mail(setting: bool | None, postmark: Connector, sandbox: PostmarkSandbox) -> None:  # noqa: FBT001
+    settings = {} if setting is None else {"inlineCss": setting}
+
+    with WireServer(pass_on(sandbox.url)) as server:
+        postmark.check_connection({**sandbox.config, **settings, "apiUrl": server.url})
+
+        trials = [request.json() for request in server.requests if request.target == "/templates/validate"]
+    assert [trial.get("InlineCssForHtmlTestRender") for trial in trials] == [setting] * len(USAGE_TYPES)
+
+
+def test_what_validation_refuses_is_broken_and_what_it_doesnt_tell_is_unknown(
+    postmark: Connector, sandbox: PostmarkSandbox
+) -> None:
+    def refuse(code: int) -> list[Finding]:
+        def behave(line: Line) -> None:
+            is_trial = line.request.target == "/templates/validate"
+            refusal = {"ErrorCode": code, "Message": "There is something. " * 30}
+            (respond_json(refusal, 422) if is_trial else pass_on(sandbox.url))(line)
+
+        with WireServer(behave) as server:
+            return postmark.check_connection({**sandbox.config, "apiUrl": server.url})
+
+    for code, expected in ((1122, ("error", "template_broken")), (409, ("warning", "template_unknown"))):
+        findings = refuse(code)[3:]
+        assert [describe(finding)[:2] for finding in findings] == [expected] * len(USAGE_TYPES)
+        assert all("There is something" in finding.message and len(finding.message) < 300 for finding in findings)
+
+
+# What it shows
+
+
+def test_a_misspelled_variable_is_told_with_what_is_meant(check: Check, sandbox: PostmarkSandbox) -> None:
+    content = {"subject": "Sign in", "html": "<b>{{cod}}</b>", "text": "{{cod}}"}
+
+    problem = find_problem(check_content(check, sandbox, content))
+
+    assert describe(problem) == ("error", "unknown_variable", PATH)
+    assert "{{cod}} (did you mean {{code}}?)" in problem.message
+    assert "never shows {{code}}" in problem.message
+    assert problem.fix == "In Postmark, put {{code}} into the HTML and plain text of the template."
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ({"html": "<b>{{cod}}</b>"}, "{{cod}} (did you mean {{code}}?)"),
+        ({"html": "{{code}} {{Code}} {{product_name}} {{#team}}{{name}}{{/team}}"}, "{{product_name}} and {{team}}"),
+        ({"html": "{{code}}{{#each items}}{{name}}{{/each}}"}, "{{items}}"),
+        ({"html": "{{code}}" + "".join(f"{{{{zz{number}}}}}" for number in range(9))}, "{{zz4}} and 4 more"),
+        ({"html": "{{code}}{{" + "z" * 500 + "}}"}, "{{...}}"),
+    ],
+)
+def test_variables_that_messages_dont_carry_are_a_warning_where_the_code_shows(
+    content: dict[str, str], named: str, check: Check, sandbox: PostmarkSandbox
+) -> None:
+    problem = find_problem(check_content(check, sandbox, content))
+
+    assert describe(problem) == ("warning", "unknown_variable", PATH)
+    assert named in problem.message
+    assert "SignIn" in problem.message
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "{{code}}{{#application}}{{#name}}{{.}}{{/name}}{{/application}}{{#user}}{{name}}{{/user}}",
+        "{{#code}}{{.}}{{/code}}{{^code}}none{{/code}} {{locale}} {{#uiLocales}}x{{/uiLocales}}",
+        "{{{code}}} {{link}} {{inviter.name}} {{organization.name}} {{{ pm:unsubscribe }}}",
+    ],
+)
+def test_what_messages_may_carry_is_no_finding(html: str, check: Check, sandbox: PostmarkSandbox) -> None:
+    findings = check_content(check, sandbox, {"html": html})
+
+    assert [finding.level for finding in findings] == ["ok"] * len(findings)
+
+
+@pytest.mark.parametrize(
+    ("content", "level", "where"),
+    [
+        ({"subject": "Hi", "html": "Hi", "text": "Hi"}, "error", "never show {{code}}"),
+        ({"subject": "Hi", "html": "{{#application}}{{code}}{{/application}}", "text": ""}, "error", "never show"),
+        ({"subject": "Hi", "html": "{{^code}}{{code}}{{/code}}", "text": "{{user.code}}"}, "error", "never show"),
+        ({"html": "Hi"}, "warning", "in their HTML."),
+        ({"text": "Hi"}, "warning", "in their plain text."),
+        ({"html": "Hi", "text": "Hi"}, "warning", "in their HTML and plain text."),
+        ({"html": "Hi", "text": ""}, "warning", "in their HTML."),
+    ],
+)
+def test_a_template_that_doesnt_show_the_code_is_told(
+    content: dict[str, str], level: str, where: str, check: Check, sandbox: PostmarkSandbox
+) -> None:
+    problem = find_problem(check_content(check, sandbox, content))
+
+    assert describe(problem) == (level, "missing_variable", PATH)
+    assert where in problem.message
+
+
+@pytest.mark.parametrize("content", [{"html": ""}, {"text": ""}, {"subject": "Hi"}])
+def test_one_body_with_the_code_is_enough(content: dict[str, str], check: Check, sandbox: PostmarkSandbox) -> None:
+    assert {finding.level for finding in check_content(check, sandbox, content)} == {"ok"}
+
+
+def test_the_code_is_looked_for_with_a_value_that_is_in_no_template_by_itself(
+    check: Check, sandbox: PostmarkSandbox
+) -> None:
+    html = '<p style="color:#000000">123456 code_Value</p>'
+
+    problem = find_problem(check_content(check, sandbox, {"subject": "000000", "html": html, "text": ""}))
+
+    assert describe(problem) == ("error", "missing_variable", PATH)
+
+
+def test_an_invitation_has_to_show_the_link(check: Check, sandbox: PostmarkSandbox) -> None:
+    templates = sandbox.config["templates"]
+    assert templates[3] == {"usageType": "OrganizationInvitation", "templateAlias": "logto-organization-invitation"}
+    templates[3]["templateAlias"] = "logto-generic"
+
+    problem = find_problem(check(templates=templates))
+
+    assert describe(problem) == ("error", "missing_variable", "$.templates[3].templateAlias")
+    assert "{{link}}" in problem.message
+
+
+def test_a_hosts_own_usage_type_may_carry_any_variable(check: Check, sandbox: PostmarkSandbox) -> None:
+    sandbox.account.add_template(name="Receipt", alias="receipt", subject="Hi", html="{{cod}} {{total}}", text="Hi")
+
+    findings = check(templates=name_templates(sandbox, usageType="Receipt", templateAlias="receipt"))
+
+    assert describe(findings[-1]) == ("ok", "template_accepted", "$.templates[9].templateAlias")
+    assert {finding.level for finding in findings} == {"ok"}
+
+
+# Entries that share a template
+
+
+def test_entries_that_share_a_template_are_each_told_and_it_is_asked_for_once(
+    postmark: Connector, sandbox: PostmarkSandbox
+) -> None:
+    sandbox.account.add_template(name="All", alias="all", **GOOD)
+    templates = [{"usageType": usage_type, "templateAlias": "all"} for usage_type in (*USAGE_TYPES, "Custom")]
+    templates += [{"usageType": "SignIn", "templateAlias": "all", "locale": locale} for locale in ("de", "tr-TR")]
+
+    with WireServer(pass_on(sandbox.url)) as server:
+        findings = postmark.check_connection({**sandbox.config, "templates": templates, "apiUrl": server.url})
+
+        asked = [request.target for request in server.requests if request.target.startswith("/templates/")]
+    assert asked == ["/templates/all", "/templates/validate", "/templates/validate"]  # with a code, and with a link
+    assert len(findings) == 3 + len(templates)
+    assert describe(find_problem(findings)) == ("error", "missing_variable", "$.templates[3].templateAlias")
+
+
+def test_a_missing_template_that_entries_share_is_told_at_each_of_them(check: Check, sandbox: PostmarkSandbox) -> None:
+    templates = sandbox.config["templates"]
+    for index in (1, 4):
+        templates[index]["templateAlias"] = "gone"
+
+    problems = [finding for finding in check(templates=templates) if finding.level != "ok"]
+
+    assert [(problem.code, problem.path) for problem in problems] == [
+        ("template_not_found", "$.templates[1].templateAlias"),
+        ("template_not_found", "$.templates[4].templateAlias"),
+    ]
+
+
+# The judgement alone
+
+PARTS = st.sampled_from([["HtmlBody"], ["TextBody"], ["HtmlBody", "TextBody"]])
+SHOWN = st.frozensets(st.sampled_from(["Subject", "HtmlBody", "TextBody"]))
+NAMES = st.lists(st.one_of(st.text(max_size=60), st.sampled_from(["code", "user", "cod", "link"])), unique=True)
+
+
+@given(st.sampled_from([*USAGE_TYPES, "Custom"]), PARTS, SHOWN, NAMES)
+def test_a_rendering_is_an_error_only_where_it_never_shows_what_the_mail_is_for(
+    usage_type: str, bodies: list[str], shown: frozenset[str], names: list[str]
+) -> None:
+    shown &= {"Subject", *bodies}
+
+    finding = judge_template("template x", usage_type, PATH, Rendering(bodies, shown, names))
+
+    assert finding.path == PATH
+    assert (finding.level == "error") == (usage_type in USAGE_TYPES and not shown)
+    assert (finding.fix == "") == (finding.level == "ok")
+    assert len(finding.message) < 600
+    if finding.level != "ok":
+        assert finding.code in {"unknown_variable", "missing_variable"}
+    if finding.code == "missing_variable":
+        assert f"{{{{{main_variable(usage_type)}}}}}" in finding.message
