@@ -80,9 +80,12 @@ def explain_failure(error: SendError, provider: str, path: str = "$") -> Finding
         code = "no_answer" if is_reached else "not_reached"
         fix = "Check the address in the config and the network from this machine, then try again."
         return Finding("error", code, path, f"{provider} {what} ({error.reason}).", fix)
+    shown = f" (HTTP {status})" if status else ""
     if isinstance(error, DeliveryUnknown):
-        shown = f" (HTTP {status})" if status else ""
         return Finding("error", "no_answer", path, f"{provider} failed{shown}.", _FIXES[ProviderUnavailable])
+    if shown and isinstance(error, ProviderUnavailable | RateLimitExceeded):
+        what = "is not available" if isinstance(error, ProviderUnavailable) else "asks to slow down"
+        return Finding("error", error.code, path, f"{provider} {what}{shown}.", _FIXES[type(error)])
     return Finding("error", error.code, path, str(error), _FIXES.get(type(error), "Act on what the provider says."))
 
 

@@ -1,4 +1,4 @@
-"""What `make demo` shows: one message through every connector, each to its own sandbox, and one that is refused."""
+"""What `make demo` shows: each connector checked and one message sent, all to sandboxes, and one that is refused."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ def show_demo() -> None:
     with Host.discover() as host:
         for connector in host.values():
             with connector.create_sandbox() as sandbox, connector.configure(sandbox.config) as mail:
+                levels = [finding.level for finding in mail.check_connection()]
                 result = mail.send_message(MESSAGE)
                 (accepted,) = sandbox.messages
                 print(f"--- {connector.name()} ({connector.id}): {result.status} as {result.message_id}")
+                print(f"Checked before, with nothing sent: {levels.count('ok')} of {len(levels)} findings are ok.")
                 print(f"Subject: {accepted.subject}\n\n{accepted.text.strip()}\n")
         postmark = host["postmark-mail"]
         with postmark.create_sandbox() as sandbox:

@@ -34,6 +34,8 @@ def test_a_refusal_is_an_error_with_a_fix(status: int) -> None:
 
     assert (finding.level, finding.code, finding.path) == ("error", ANSWERS[status][0], "$.apiUrl")
     assert "Acme" in finding.message
+    assert "sent" not in finding.message
+    assert "send" not in f"{finding.message} {finding.fix}".partition("refuses")[0]
     assert finding.fix
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from connector_core.cli.live import check_connection
+from connector_core.cli.live import check_connection, send_test, show_usage
 from connector_core.cli.options import (
     as_json_option,
     config_option,
@@ -21,6 +21,7 @@ from connector_core.cli.options import (
 )
 from connector_core.cli.output import FAILED, Group, Session, format_table
 from connector_core.cli.scaffold import new_connector
+from connector_core.cli.templates import templates
 from connector_core.errors import InvalidConfig, InvalidMessage
 from connector_core.message import Message
 from connector_core.payloads import TEST_CODE
@@ -59,9 +60,8 @@ def list_connectors(session: Session) -> None:
     session.print_result(document, format_table(table))
     if not session.as_json:
         for failure in host.failures:
-            click.echo(
-                f"Failed to load: {failure.entry_point} of {failure.distribution} {failure.version}: {failure.error}",
-                err=True,
+            session.note(
+                f"Failed to load: {failure.entry_point} of {failure.distribution} {failure.version}: {failure.error}"
             )
 
 
@@ -108,7 +108,7 @@ def validate_config(session: Session, connector_id: str, config_file: BinaryIO) 
     except InvalidConfig as error:
         issues = list(error.issues)
     document = {"valid": not issues, "issues": [issue.to_json() for issue in issues]}
-    words = "\n".join(f"{issue.path}: {issue.message}" for issue in issues) or "The config is valid."
+    words = "\n".join(session.clean(f"{issue.path}: {issue.message}") for issue in issues) or "The config is valid."
     session.print_result(document, words)
     if issues:
         raise click.exceptions.Exit(FAILED)
@@ -151,7 +151,7 @@ def send_message(  # noqa: PLR0913, PLR0917  one argument an option
                     click.echo(f"The sandbox took: {accepted.subject}\n\n{accepted.text}\n", err=True)
         else:
             result = connector.send_message(config, message)
-    words = "\n".join(f"{address}: {status}" for address, status in result.recipients.items())
+    words = "\n".join(session.clean(f"{address}: {status}") for address, status in result.recipients.items())
     session.print_result(
         {"connector": connector_id, **result.to_json()},
         f"{result.status.capitalize()} as {result.message_id}.\n{words}",
@@ -179,7 +179,7 @@ def serve_sandbox(session: Session, connector_id: str, port: int, config_file: B
             stopped.wait()
 
 
-for command in (check_connection, new_connector):
+for command in (check_connection, send_test, show_usage, templates, new_connector):
     connectors.add_command(command)
 
 

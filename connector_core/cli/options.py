@@ -30,7 +30,7 @@ class _ConfigFile(click.File):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             return super().convert(value, param, ctx)
-        except click.BadParameter:
+        except (click.BadParameter, RuntimeError):  # the latter where standard input is closed
             self.fail("that file can't be read: name a JSON file, or - for standard input.", param, ctx)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -13,10 +15,16 @@ from connector_core.errors import ConnectorError, InvalidConfig
 from connector_core.secrets import Redaction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 FAILED = 1
 """The exit code of what was understood and failed; Click's own for wrong use is 2."""
+
+_ACTED_UPON = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal acts upon, or shows in another order than it is written; a tab is harmless."""
+
+_WIDEST = 40
+"""Characters of a column; what is longer stands out."""
 
 
 class Session:
@@ -31,10 +39,19 @@ class Session:
         """Print a result: `value` as JSON, or `words` for people."""
         click.echo(json.dumps(value) if self.as_json else words)
 
+    def clean(self, text: str) -> str:
+        """Return a text from elsewhere as one line that is safe to print: no secret, no control character."""
+        return _ACTED_UPON.sub(_write_escape, self.redaction.redact(text))
+
+    def note(self, words: str) -> None:
+        """Print words for people beside the result."""
+        click.echo(self.clean(words), err=True)
+
     def fail(self, error: Exception) -> None:
         """Print an error and end the process with exit code 1."""
         if self.debug:
-            click.echo(self.redaction.redact("".join(traceback.format_exception(error))), err=True)
+            for line in self.redaction.redact("".join(traceback.format_exception(error))).splitlines():
+                self.note(line)
         if isinstance(error, ConnectorError):
             document, words = error.to_json(), str(error)
         else:
@@ -47,9 +64,9 @@ class Session:
             except OSError:  # stdout is full or gone, which may be the very error
                 click.echo(text, err=True)
         else:
-            click.echo(f"Error: {self.redaction.redact(words)}", err=True)
+            self.note(f"Error: {words}")
             for issue in error.issues if isinstance(error, InvalidConfig) else ():
-                click.echo(self.redaction.redact(f"  {issue.path}: {issue.message}"), err=True)
+                self.note(f"  {issue.path}: {issue.message}")
         sys.exit(FAILED)
 
 
@@ -59,6 +76,8 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors of Click itself (wrong use) stay with Click."""
         session = ctx.ensure_object(Session)
+        if os.environ.get("NO_COLOR"):  # https://no-color.org; without a terminal, Click strips colours by itself
+            ctx.color = False
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -73,3 +92,18 @@ def format_table(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+
+
+def find_width(cells: Iterable[str]) -> int:
+    """Return how wide a column is made in which the cells stand."""
+    return min(_WIDEST, max(map(len, cells), default=0))
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 error` and `1,200 errors`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _write_escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004  the last that has two digits
