@@ -11,21 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from connector_core import (
     AccountRestricted,
     AuthorizationFailed,
-    Config,
-    ConfigIssue,
     ConnectorMetadata,
     Mailbox,
-    Message,
     RateLimitExceeded,
     RecipientRejected,
-    Response,
-    Sandbox,
     Secret,
     SenderRejected,
     SendError,
     SendResult,
     TemplateIndex,
-    Transport,
     ascii_address,
     clean_header,
     find_repeated_templates,
@@ -36,7 +30,10 @@ from connector_core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
+    from datetime import date
+
+    from connector_core import Config, ConfigIssue, Finding, Message, Response, Sandbox, Transport
 
 _FIELD_OF_SETTING = {
     "tag": "o:tag",
@@ -104,12 +101,28 @@ def validate_config(config: Config) -> list[ConfigIssue]:
 @hookimpl
 def send_message(config: Config, message: Message, transport: Transport) -> SendResult:
     """Send one mail (Mailgun API reference, "Messages", "Send an email")."""
-    requests = config.keep(_Requests)
+    requests = config.keep(MailgunRequests)
     answer = transport.request("POST", requests.url, headers=requests.headers, data=requests.make_form(message))
-    message_id = _read_text(answer, "id")
+    message_id = read_text(answer, "id")
     if answer.status != HTTPStatus.OK or not message_id:
-        raise _read_refusal(answer, message.to)
+        raise read_refusal(answer, message.to)
     return SendResult(message_id=message_id, status="queued", recipients={message.to: "queued"})
+
+
+@hookimpl
+def check_connection(config: Config, transport: Transport) -> Iterator[Finding]:
+    """Say whether the config works at Mailgun."""
+    from connector_mailgun.live_check import check
+
+    return check(config, transport)
+
+
+@hookimpl
+def get_usage(config: Config, since: date, transport: Transport) -> int:
+    """Return how many mails Mailgun took from the config's domain since a day."""
+    from connector_mailgun.usage import count_accepted
+
+    return count_accepted(config, since, transport)
 
 
 @hookimpl
@@ -120,7 +133,7 @@ def create_sandbox(config: Mapping[str, Any] | None, port: int) -> Sandbox:
     return MailgunSandbox(config, port=port)
 
 
-class _Requests:
+class MailgunRequests:
     """The requests of one config: address, headers, and the form for a message."""
 
     def __init__(self, config: Config) -> None:
@@ -136,6 +149,7 @@ class _Requests:
                 self._fixed[field] = {True: "yes", False: "no"}.get(config[setting], config[setting])
 
     def make_form(self, message: Message) -> dict[str, str]:
+        """Return the fields for one message."""
         entry = self._deliveries.find(message.type, message.payload.get("locale"))
         variables = {**entry.get("variables", {}), **message.payload}
         form = {**self._fixed, "to": ascii_address(message.to)}
@@ -153,10 +167,10 @@ class _Requests:
         return {field: _SURROGATES.sub("\ufffd", value) for field, value in form.items() if value}
 
 
-def _read_refusal(answer: Response, to: str) -> SendError:
+def read_refusal(answer: Response, to: str) -> SendError:
     """Return the error for an answer that confirms no message."""
     # A word such as "Forbidden" is worth quoting, a page is not.
-    said = _read_text(answer, "message") or ("" if b"<" in answer.body else answer.body.decode(errors="replace"))
+    said = read_text(answer, "message") or ("" if b"<" in answer.body else answer.body.decode(errors="replace"))
     words = said[:_MAX_READ]
     rule = next((rule for rule in _RULES if rule.fits(answer.status, words)), _Rule(()))
     wait = _TRY_AGAIN.search(words)
@@ -166,7 +180,7 @@ def _read_refusal(answer: Response, to: str) -> SendError:
     return make_refusal(answer, "Mailgun", said=said, kind=rule.kind, advice=rule.advice, recipients=recipients)
 
 
-def _read_text(answer: Response, key: str) -> str | None:
+def read_text(answer: Response, key: str) -> str | None:
     """Return a text of the object that an answer holds."""
     body = answer.json()
     value = body.get(key) if isinstance(body, dict) else None

@@ -1,6 +1,8 @@
-"""The Mailgun sandbox: the part of Mailgun's API that sends, on this machine.
+"""The Mailgun sandbox: the parts of Mailgun's API that send, and that tell of the domain, on this machine.
 
-It refuses what Mailgun refuses, in Mailgun's own words; the tests name where each was read.
+It refuses what Mailgun refuses, in Mailgun's own words; the tests name where each was read. The shapes of what it tells
+are those of Mailgun's OpenAPI file, and of mailgun/mailgun-ruby, folder vcr_cassettes: domains.yml, templates.yml and
+metrics.yml.
 """
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ import json
 import re
 import secrets
 from datetime import UTC, datetime
-from email.utils import getaddresses
+from email.utils import format_datetime, getaddresses, parsedate_to_datetime
 from html import escape
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flask import Flask, Response, jsonify, request
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from flask.typing import ResponseReturnValue
 
+    State = Literal["active", "unverified", "disabled"]
+
 SENDER = "Example <noreply@mg.example.com>"
 REFUSED_RECIPIENT = "refused@example.com"
 """The address that the sandbox always refuses, as Mailgun does for a free account."""
@@ -34,6 +38,13 @@ LARGEST_REQUEST = 54_945_382
 A message may have 25 MB (Mailgun's user manual, "Send via HTTP"); what Mailgun says of a larger one isn't documented.
 """
 
+_WHY_NOT: dict[State, str | None] = {
+    "active": None,
+    "unverified": "Domain DOMAIN is not allowed to send: The domain is unverified and requires DNS configuration. Log "
+    "in to your control panel to view required DNS records.",
+    "disabled": "Domain DOMAIN is not allowed to send: The domain is disabled.",  # its real words aren't documented
+}
+_IDS = ("b6894275-acd8-49da-ae60-04ea61f860e0", "2eb9b5cf-2a5d-4b12-a3bb-74bd4ef946aa")
 _CONTENT_FIELDS = ("text", "html", "amp-html", "template")
 _RECIPIENT_FIELDS = ("to", "cc", "bcc")
 _FIELD_OF_DETAIL = {"template": "template", "replyTo": "h:Reply-To", "tag": "o:tag", "testMode": "o:testmode"}
@@ -45,9 +56,14 @@ class MailgunSandbox(HttpSandbox):
     """Serve Mailgun's sending API on loopback while a `with` block runs.
 
     Args:
-        config: a config whose key and domain shall be known. Without one, or where its key is kept elsewhere, the
-            sandbox makes its own.
+        config: a config whose key, domain and templates shall be known. Without one, or where its key is kept
+            elsewhere, the sandbox makes its own.
         port: the port to listen on; 0 takes a free one.
+        is_sending_key: whether the key is a domain sending key, which may do nothing but send.
+        domain_state: the state of the domain; it only sends while it is active.
+        domain_type: `sandbox` for the domain that comes with each account.
+        missing_templates: names of the config's templates that Mailgun shall not have.
+        empty_templates: names of the config's templates that shall have no active version.
 
     Raises:
         ModuleNotFoundError: the extra `sandbox` is not installed; the sentence says how to install it.
@@ -56,10 +72,25 @@ class MailgunSandbox(HttpSandbox):
 
     distribution = "connector-mailgun"
 
-    def __init__(self, config: Mapping[str, Any] | None = None, *, port: int = 0) -> None:
+    def __init__(  # noqa: PLR0913  each of them is a fact about the account
+        self,
+        config: Mapping[str, Any] | None = None,
+        *,
+        port: int = 0,
+        is_sending_key: bool = False,
+        domain_state: State = "active",
+        domain_type: Literal["custom", "sandbox"] = "custom",
+        missing_templates: Iterable[str] = (),
+        empty_templates: Iterable[str] = (),
+    ) -> None:
         super().__init__("Mailgun", "mailgun-email", port=port)
         self._config = _adopt(config)
         self._domain = str(self._config.get("domain", "")).lower()
+        self._is_sending_key = is_sending_key
+        self._state = domain_state
+        self._type = domain_type
+        named = _find_templates(self._config.get("deliveries")) - set(missing_templates)
+        self._has_version = {name: name not in set(empty_templates) for name in named}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -70,18 +101,21 @@ class MailgunSandbox(HttpSandbox):
         """Add the paths of Mailgun's API."""
         app.config["MAX_FORM_MEMORY_SIZE"] = None  # the route has Mailgun's own limit
         app.add_url_rule("/v3/<domain>/messages", "messages", self._send, methods=["POST"])
+        app.add_url_rule("/v4/domains/<domain>", "domain", self._show_domain)
+        app.add_url_rule("/v3/<domain>/templates/<path:name>", "template", self._show_template)
+        app.add_url_rule("/v1/analytics/metrics", "metrics", self._count, methods=["POST"])
 
     def _send(self, domain: str) -> ResponseReturnValue:
-        if not self._is_authorized():
-            return Response("Forbidden", 401, {"WWW-Authenticate": 'Basic realm="MG API"'}, mimetype="text/plain")
+        if not self._has_key():
+            return _forbid()
         if (request.content_length or 0) > LARGEST_REQUEST:
             return _refuse(413, "request size exceeds 52.4MiB limit")
         if domain.lower() != self._domain:
             return _refuse(404, f"Domain not found: {domain}")
         form = request.form.to_dict(flat=False)
-        problem = _find_problem(form)
+        problem = _find_problem(form) or _WHY_NOT[self._state]
         if problem:
-            return _refuse(400, problem)
+            return _refuse(400, problem.replace("DOMAIN", domain))
         everybody = dict.fromkeys(
             address for field in _RECIPIENT_FIELDS for address in _read_addresses(form.get(field, []))
         )
@@ -110,11 +144,87 @@ class MailgunSandbox(HttpSandbox):
         )
         return jsonify(id=accepted.id, message="Queued. Thank you.")
 
-    def _is_authorized(self) -> bool:
+    def _show_domain(self, domain: str) -> ResponseReturnValue:
+        if self._is_sending_key or not self._has_key():
+            return _forbid()
+        if domain.lower() != self._domain:
+            return _refuse(404, "Domain not found")
+        shown: dict[str, Any] = {
+            "created_at": "Mon, 24 Feb 2025 22:44:03 GMT",
+            "id": "67bcf63306fcfd2fb4b7e056",
+            "is_disabled": self._state == "disabled",
+            "name": self._domain,
+            "require_tls": False,
+            "skip_verification": False,
+            "smtp_login": f"postmaster@{self._domain}",
+            "spam_action": "disabled",
+            "state": self._state,
+            "type": self._type,
+            "use_automatic_sender_security": False,
+            "web_prefix": "email",
+            "web_scheme": "http",
+            "wildcard": False,
+        }
+        if self._state == "disabled":
+            shown["disabled"] = {"code": "blacklisted", "note": "", "permanently": False, "reason": "too many bounces"}
+        return jsonify(domain=shown, receiving_dns_records=[], sending_dns_records=[])
+
+    def _show_template(self, domain: str, name: str) -> ResponseReturnValue:
+        if self._is_sending_key or not self._has_key():
+            return _forbid()
+        if domain.lower() != self._domain:
+            return _refuse(404, "Domain not found")
+        name = name.replace("%2F", "/")  # cheroot leaves a slash in a name as it came
+        if name not in self._has_version:
+            return _refuse(404, "template not found")
+        stamp = "Sun, 15 Oct 2023 15:33:22 UTC"
+        shown: dict[str, Any] = {"name": name, "description": "", "createdAt": stamp, "createdBy": "", "id": _IDS[0]}
+        if request.args.get("active") == "yes" and self._has_version[name]:
+            version = {"tag": "initial", "template": "<p>{{code}} {{link}}</p>", "engine": "handlebars", "mjml": ""}
+            shown["version"] = {**version, "createdAt": stamp, "comment": "", "active": True, "id": _IDS[1]}
+        return jsonify(template=shown)
+
+    def _count(self) -> ResponseReturnValue:
+        """Count what the outbox has, in days, whatever the resolution that is asked for."""
+        if self._is_sending_key or not self._has_key():
+            return _forbid()
+        query: Any = request.get_json(silent=True)
+        try:
+            start = parsedate_to_datetime(query["start"]).astimezone(UTC)
+            domains = [value["value"] for one in query["filter"]["AND"] for value in one["values"]]
+            metrics = list(query["metrics"])
+        except (KeyError, TypeError, ValueError):
+            return _refuse(400, "Invalid format for parameter start")  # the words for the others aren't documented
+        days: dict[datetime, int] = {}
+        for delivery in self.outbox.all() if self._domain in domains else ():
+            if delivery.submitted_at >= start:
+                day = delivery.submitted_at.replace(hour=0, minute=0, second=0, microsecond=0)
+                days[day] = days.get(day, 0) + len(delivery.message.to)
+        items = []
+        for day, number in days.items():
+            shown = format_datetime(day)
+            place = {"dimension": "time", "value": shown, "display_value": shown}
+            items.append({"dimensions": [place], "metrics": dict.fromkeys(metrics, number)})
+        return jsonify(
+            start=format_datetime(start),
+            end=format_datetime(datetime.now(UTC)),
+            resolution="day",
+            duration="",
+            dimensions=["time"],
+            pagination={"sort": "", "skip": 0, "limit": 1500, "total": len(items)},
+            items=items,
+            aggregates={"metrics": dict.fromkeys(metrics, sum(days.values()))},
+        )
+
+    def _has_key(self) -> bool:
         given = request.authorization
         if given is None or given.type != "basic" or given.username != "api":
             return False
         return secrets.compare_digest((given.password or "").encode(), self._config["apiKey"].encode())
+
+
+def _forbid() -> ResponseReturnValue:
+    return Response("Forbidden", 401, {"WWW-Authenticate": 'Basic realm="MG API"'}, mimetype="text/plain")
 
 
 def _refuse(status: int, message: str) -> ResponseReturnValue:
@@ -166,6 +276,12 @@ def _describe(payload: Mapping[str, Any]) -> str:
         f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for name, value in payload.items()
     )
+
+
+def _find_templates(deliveries: Any) -> set[str]:
+    """Return the names of the templates at Mailgun that deliveries have."""
+    lists = [value if isinstance(value, list) else [value] for value in deliveries.values()] if deliveries else []
+    return {str(entry["template"]) for entries in lists for entry in entries if "template" in entry}
 
 
 def _adopt(config: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import command_line
+import network_environment
 import pytest
-from connector_mailgun.sandbox import REFUSED_RECIPIENT
+from connector_mailgun.sandbox import REFUSED_RECIPIENT, MailgunSandbox
 from guide_page import read_headings, read_tables
 
 from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, SendError, UsageLimitExceeded, errors
@@ -22,7 +24,23 @@ ENGLISH, FRENCH = GUIDES["en"], GUIDES["fr"]
 YES_OR_NO = {"en": {True: "yes", False: "no"}, "fr": {True: "oui", False: "non"}}
 ONE_OF_THREE = {"en": "one of the three", "fr": "l'un des trois"}
 
+FROM_THE_CORE = (
+    "account_restricted",
+    "no_answer",
+    "not_reached",
+    "not_understood",
+    "provider_unavailable",
+    "rate_limit_exceeded",
+    "timed_out",
+)
+"""Findings that the core makes of a request that failed, and of a check that takes too long."""
+
 every_language = pytest.mark.parametrize("language", GUIDES)
+
+
+@pytest.fixture(autouse=True)
+def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    network_environment.forget_network_environment(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +121,16 @@ def test_the_errors_are_those_that_a_send_may_have(language: str) -> None:
 
 
 @every_language
+def test_the_findings_are_those_that_a_live_check_may_have(language: str) -> None:
+    source = (FOLDER / "connector_mailgun" / "live_check.py").read_text("utf-8")
+    own = {code: level for level, code in re.findall(r'Finding\(\s*"(\w+)", "(\w+)"', source) if level != "ok"}
+    table = {row[0].strip("`"): row[1].strip("`") for row in read_tables(GUIDES[language])[4]}
+    assert own.items() <= table.items()
+    assert {code: table[code] for code in set(table) - set(own)} == dict.fromkeys(FROM_THE_CORE, "error")
+    assert all(len(row) == 4 and row[2] and row[3] for row in read_tables(GUIDES[language])[4])
+
+
+@every_language
 def test_the_limits_are_those_that_mailgun_documents(language: str) -> None:
     """Sources: API reference, "Send an email" (o:, h:, v: and t: together), and user manual, "Send via HTTP"."""
     (row,) = [row for row in read_tables(GUIDES[language])[3] if row[0] == "`invalid_message`"]
@@ -127,6 +155,20 @@ def test_the_address_that_the_sandbox_refuses_is_named(language: str) -> None:
     assert f"`{REFUSED_RECIPIENT}`" in GUIDES[language]
 
 
+def test_the_command_lines_that_ask_mailgun_do_so(tmp_path: Path) -> None:
+    lines = [line for block in read_code(ENGLISH, "sh") for line in block.splitlines()]
+    (check,) = [line for line in lines if line.startswith("connectors check ")]
+    (usage,) = [line for line in lines if line.startswith("connectors usage ")]
+    with MailgunSandbox() as sandbox:
+        file = tmp_path / "config.json"
+        file.write_text(json.dumps(sandbox.config))
+        checked, counted = (
+            command_line.run(*line.replace("config.json", str(file)).split()[1:], "--json") for line in (check, usage)
+        )
+    assert (checked.code, {one["level"] for one in checked.json()["findings"]}) == (0, {"ok"})
+    assert (counted.code, counted.json()["messages"]) == (0, 0)
+
+
 @every_language
 def test_a_link_goes_to_a_known_place_or_to_a_heading_of_the_page(language: str) -> None:
     anchors = {
@@ -134,4 +176,4 @@ def test_a_link_goes_to_a_known_place_or_to_a_heading_of_the_page(language: str)
     }
     targets = set(re.findall(r"\]\(([^)]+)\)", GUIDES[language]))
     assert targets - anchors == {"https://www.mailgun.com", "https://www.rfc-editor.org/rfc/rfc4647#section-3.4"}
-    assert len(targets & anchors) == 1
+    assert len(targets & anchors) == 2

@@ -257,6 +257,54 @@ def test_the_page_shows_what_mailgun_was_told_besides(mailgun: Connector, sandbo
     assert "123456 is your code to sign in" in page.text
 
 
+@pytest.mark.parametrize(
+    ("state", "kind", "said"),
+    [
+        ("unverified", SenderRejected, "The domain is unverified and requires DNS configuration."),
+        ("disabled", AccountRestricted, "The domain is disabled."),
+    ],
+)
+def test_a_domain_that_is_not_active_sends_nothing(
+    mailgun: Connector, state: Any, kind: type[SendError], said: str
+) -> None:
+    with MailgunSandbox(domain_state=state) as sandbox:
+        with pytest.raises(kind) as caught:
+            mailgun.send_message(sandbox.config, MESSAGE)
+        assert sandbox.messages == []
+    assert caught.value.provider is not None
+    assert f"{caught.value.provider.message}".startswith(f"Domain mg.example.com is not allowed to send: {said}")
+
+
+def test_a_sending_key_sends_and_reads_nothing(mailgun: Connector) -> None:
+    with MailgunSandbox(is_sending_key=True) as sandbox:
+        auth = ("api", sandbox.config["apiKey"])
+        paths = ["v4/domains/mg.example.com", "v3/mg.example.com/templates/x"]
+        answers = [requests.get(f"{sandbox.url}/{path}", auth=auth, timeout=20) for path in paths]
+        answers.append(requests.post(f"{sandbox.url}/v1/analytics/metrics", json={}, auth=auth, timeout=20))
+        assert [(answer.status_code, answer.text) for answer in answers] == [(401, "Forbidden")] * 3
+        assert mailgun.send_message(sandbox.config, MESSAGE).status == "queued"
+
+
+def test_it_tells_of_its_domain_and_of_the_templates_that_its_config_names() -> None:
+    deliveries = {"SignIn": [{"template": "sign-in"}, {"template": "empty", "locale": "de"}], "Generic": {"text": "x"}}
+    config = {"domain": "MG.example.com", "apiKey": "own-key", "from": "a@mg.example.com", "deliveries": deliveries}
+    with MailgunSandbox(config, empty_templates=["empty"]) as sandbox:
+
+        def get(path: str) -> requests.Response:
+            return requests.get(f"{sandbox.url}/{path}", auth=("api", "own-key"), timeout=20)
+
+        domain = get("v4/domains/mg.example.com").json()["domain"]
+        assert (domain["name"], domain["state"], domain["type"]) == ("mg.example.com", "active", "custom")
+        templates = "v3/mg.example.com/templates"
+        assert "version" not in get(f"{templates}/sign-in").json()["template"]
+        assert get(f"{templates}/sign-in?active=yes").json()["template"]["version"]["active"] is True
+        assert "version" not in get(f"{templates}/empty?active=yes").json()["template"]
+        unknown = [get(f"{templates}/other"), get("v4/domains/x.example"), get("v3/x.example/templates/sign-in")]
+        assert [answer.status_code for answer in unknown] == [404] * 3
+        said = ["template not found", "Domain not found", "Domain not found"]
+        assert [answer.json() for answer in unknown] == [{"message": one} for one in said]
+
+
 def test_other_paths_and_methods_are_refused(sandbox: MailgunSandbox) -> None:
     assert requests.get(f"{sandbox.url}/v3/mg.example.com/messages", timeout=20).status_code == 405
     assert requests.post(f"{sandbox.url}/v3/messages", timeout=20).status_code == 404

@@ -1,7 +1,6 @@
-"""The hooks of the SendGrid connector, with the request and the answers of `POST /v3/mail/send`.
+"""The hooks of the SendGrid connector, with the request and the answers of `POST /v3/mail/send`."""
 
-Source: Twilio SendGrid docs, "Mail Send" and "Errors". The bodies of refusals are in the tests, with their sources.
-"""
+# Source: Twilio SendGrid docs, "Mail Send" and "Errors". The bodies of refusals are in the tests, with their sources.
 
 from __future__ import annotations
 
@@ -12,21 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from connector_core import (
     AccountRestricted,
     AuthorizationFailed,
-    Config,
-    ConfigIssue,
     ConnectorMetadata,
     Mailbox,
-    Message,
     RecipientRejected,
-    Response,
-    Sandbox,
     Secret,
     SenderRejected,
     SendError,
     SendResult,
     TemplateIndex,
     TemplateNotFound,
-    Transport,
     UsageLimitExceeded,
     ascii_address,
     find_repeated_templates,
@@ -36,7 +29,10 @@ from connector_core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
+    from datetime import date
+
+    from connector_core import Config, ConfigIssue, Finding, Message, Response, Sandbox, Transport
 
 
 class _Rule(NamedTuple):
@@ -94,14 +90,30 @@ def validate_config(config: Config) -> list[ConfigIssue]:
 @hookimpl
 def send_message(config: Config, message: Message, transport: Transport) -> SendResult:
     """Send one mail."""
-    requests = config.keep(_Requests)
+    requests = config.keep(SendGridRequests)
     answer = transport.request("POST", requests.url, headers=requests.headers, json=requests.make_body(message))
     message_id = answer.headers.get("x-message-id", "")
     if answer.status == _ACCEPTED and re.fullmatch(r"[!-~]{1,200}", message_id):
         return SendResult(message_id=message_id, status="queued", recipients={message.to: "queued"})
     if answer.status == _CHECKED and config["sandboxMode"] and not answer.body.strip():
         return SendResult(message_id="sandbox-mode", status="queued", recipients={message.to: "unknown"})
-    raise _read_refusal(answer, message.to)
+    raise read_refusal(answer, message.to)
+
+
+@hookimpl
+def check_connection(config: Config, transport: Transport) -> Iterator[Finding]:
+    """Say whether the config works at SendGrid."""
+    from connector_sendgrid.live_check import check
+
+    return check(config, transport)
+
+
+@hookimpl
+def get_usage(config: Config, since: date, transport: Transport) -> int:
+    """Return how many mails SendGrid took from the config's account since a day."""
+    from connector_sendgrid.usage import count_requests
+
+    return count_requests(config, since, transport)
 
 
 @hookimpl
@@ -112,7 +124,7 @@ def create_sandbox(config: Mapping[str, Any] | None, port: int) -> Sandbox:
     return SendGridSandbox(config, port=port)
 
 
-class _Requests:
+class SendGridRequests:
     """The requests of one config: address, headers, and the body for a message."""
 
     def __init__(self, config: Config) -> None:
@@ -130,6 +142,7 @@ class _Requests:
             self._settings["mail_settings"] = {"sandbox_mode": {"enable": True}}
 
     def make_body(self, message: Message) -> dict[str, Any]:
+        """Return the body for one message."""
         entry = self._templates.find(message.type, message.payload.get("locale"))
         to = ascii_address(message.to)
         if not to.isascii():  # SendGrid accepts such a mail and drops it: sendgrid/sendgrid-csharp, issues 255 and 656
@@ -143,12 +156,11 @@ class _Requests:
         parts = {"html": entry["content"], "text": entry.get("text")} if is_html else {"text": entry["content"]}
         content = render_content(message.payload, subject=entry["subject"], **parts)
         written = {"text/plain": content.text, "text/html": content.html}  # SendGrid refuses the other order
-        body["subject"] = content.subject
-        body["content"] = [{"type": kind, "value": value} for kind, value in written.items() if value]
-        return body
+        values = [{"type": kind, "value": value} for kind, value in written.items() if value]
+        return {**body, "subject": content.subject, "content": values}
 
 
-def _read_refusal(answer: Response, to: str) -> SendError:
+def read_refusal(answer: Response, to: str) -> SendError:
     """Return the error for an answer that is no success; as SendGrid has no numbers, its code is the field."""
     body = answer.json()
     found = body.get("errors") if isinstance(body, dict) else None

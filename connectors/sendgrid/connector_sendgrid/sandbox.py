@@ -1,6 +1,7 @@
 """The SendGrid sandbox: `POST /v3/mail/send` on this machine, with an outbox to look at.
 
-Refusals are SendGrid's own, as people met them: see the issue threads that the tests of the connector name.
+Refusals are SendGrid's own, as people met them: see the issue threads that the tests of the connector name. What it
+tells of the account is in sandbox_account.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from connector_core import Secret
 from connector_core.sandbox import HttpSandbox, copy_config
+from connector_sendgrid.sandbox_account import EVERY_SCOPE, AccountApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -90,10 +92,13 @@ class SendGridSandbox(HttpSandbox):
     status 200; it is not in the outbox, as SendGrid would not deliver it. Dynamic templates are not filled in.
 
     Args:
-        config: a config whose key shall exist. Without one, or where its key is kept elsewhere, the sandbox makes its
-            own.
+        config: a config whose key, sender and dynamic templates shall exist. Without one, or where its key is kept
+            elsewhere, the sandbox makes its own.
         port: the port to listen on; 0 takes a free one.
-        unverified_senders: addresses that SendGrid would not send from.
+        unverified_senders: addresses that SendGrid would not send from, nor yet from their domains.
+        scopes: what the key may do.
+        missing_templates: ids of the config's dynamic templates that SendGrid shall not have.
+        inactive_templates: ids of the config's dynamic templates that shall have no active version.
         keep_messages: how many messages stay in the outbox.
 
     Raises:
@@ -103,16 +108,22 @@ class SendGridSandbox(HttpSandbox):
 
     distribution = "connector-sendgrid"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each of them is a fact about the account
         self,
         config: Mapping[str, Any] | None = None,
         *,
         port: int = 0,
         unverified_senders: Iterable[str] = (),
+        scopes: Iterable[str] = EVERY_SCOPE,
+        missing_templates: Iterable[str] = (),
+        inactive_templates: Iterable[str] = (),
         keep_messages: int = 1000,
     ) -> None:
         super().__init__("SendGrid", "sendgrid-email-service", port=port, keep_messages=keep_messages, example=_EXAMPLE)
         self.unverified_senders = set(unverified_senders)
+        self.scopes = set(scopes)
+        self.missing_templates = set(missing_templates)
+        self.inactive_templates = set(inactive_templates)
         self._config = _adopt(config)
 
     @property
@@ -121,10 +132,12 @@ class SendGridSandbox(HttpSandbox):
         return {**copy_config(self._config), "apiUrl": self.url}
 
     def add_routes(self, app: Flask) -> None:
-        """Add SendGrid's mail/send."""
+        """Add SendGrid's mail/send, and what tells of the account."""
         app.add_url_rule("/v3/mail/send", "mail_send", self._send, methods=["POST"], provide_automatic_options=False)
+        AccountApi(self, self._config, self._refuse_key).add_routes(app)
 
-    def _send(self) -> Response:
+    def _refuse_key(self, *scopes: str) -> Response | None:
+        """Return the refusal of a key that is wrong or has none of the scopes; None where it may go on."""
         from flask import request
 
         authorization = request.headers.get("Authorization")
@@ -132,6 +145,13 @@ class SendGridSandbox(HttpSandbox):
             authorization.encode("latin-1"), f"Bearer {self._config['apiKey']}".encode()
         ):
             return _refuse(401, [_reason(_WRONG_KEY if authorization else _NO_KEY)])
+        return None if not scopes or self.scopes & set(scopes) else _refuse(403, [_reason("access forbidden")])
+
+    def _send(self) -> Response:
+        from flask import request
+
+        if refusal := self._refuse_key("mail.send"):
+            return refusal
         if request.mimetype != "application/json":
             return _refuse(415, [_reason(_WRONG_TYPE)])
         try:

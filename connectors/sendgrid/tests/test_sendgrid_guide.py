@@ -30,6 +30,19 @@ COLON = {"en": ":", "fr": " :"}  # a French colon stands apart
 COMMAND_LINE = [sys.executable, "-c", "from connector_core.cli import main; main()"]
 KEY = "SG.made-up-key-4Xq.9-_7Zt"
 
+FROM_THE_CORE = (
+    "account_restricted",
+    "general",
+    "no_answer",
+    "not_reached",
+    "not_understood",
+    "provider_unavailable",
+    "rate_limit_exceeded",
+    "timed_out",
+    "usage_limit_exceeded",
+)
+"""Findings that the core makes of a request that failed, and of a check that takes too long."""
+
 every_language = pytest.mark.parametrize("language", GUIDES)
 
 
@@ -124,6 +137,16 @@ def test_the_table_of_errors_has_every_error_of_a_send_with_its_outcome(language
         f"`{code}`": f"`{outcome}`" for code, outcome in {**outcomes, InvalidConfig.code: "not_sent"}.items()
     }
     assert all(len(row) == 5 and row[3] and row[4] for row in table)
+
+
+@every_language
+def test_the_findings_are_those_that_a_live_check_may_have(language: str) -> None:
+    source = (FOLDER / "connector_sendgrid" / "live_check.py").read_text("utf-8")
+    own = {code: level for level, code in re.findall(r'Finding\(\s*"(\w+)", "(\w+)"', source) if level != "ok"}
+    table = {row[0].strip("`"): row[1].strip("`") for row in read_tables(GUIDES[language])[5]}
+    assert own.items() <= table.items()
+    assert {code: table[code] for code in set(table) - set(own)} == dict.fromkeys(FROM_THE_CORE, "error")
+    assert all(len(row) == 4 and row[2] and row[3] for row in read_tables(GUIDES[language])[5])
 
 
 @every_language
@@ -227,6 +250,8 @@ def test_the_guide_has_the_command_lines_that_the_tests_below_run() -> None:
         *lines_of("pip install"),
         *lines_of("connectors list"),
         *lines_of("connectors validate"),
+        *lines_of("connectors check"),
+        *lines_of("connectors usage"),
         *lines_of("connectors show"),
         *lines_of("connectors send "),
         *lines_of("connectors send ", sandbox=True),
@@ -241,6 +266,26 @@ def test_a_line_that_checks_does_so(line: str, running: SendGridSandbox, tmp_pat
     assert done.returncode == 0, done.stderr
     assert "valid" in done.stdout or "sendgrid-email-service" in done.stdout
     assert running.messages == []
+
+
+def test_the_line_that_asks_sendgrid_finds_nothing_wrong_and_sends_nothing(
+    running: SendGridSandbox, tmp_path: Path
+) -> None:
+    (line,) = lines_of("connectors check")
+    done = run(f"{line} --json", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {one["level"] for one in json.loads(done.stdout)["findings"]} == {"ok"}
+    assert running.messages == []
+
+
+def test_the_line_that_asks_for_the_usage_counts_what_was_sent(
+    running: SendGridSandbox, sendgrid: Connector, tmp_path: Path
+) -> None:
+    (line,) = lines_of("connectors usage")
+    sendgrid.send_message(running.config, Message("you@example.com", "SignIn", {"code": "1"}))
+    done = run(f"{line} --json", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["messages"] == 1
 
 
 @pytest.mark.parametrize("line", lines_of("connectors send "))
