@@ -6,26 +6,21 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from connector_core import (
-    Config,
     ConfigIssue,
     ConnectorMetadata,
     DeliveryUnknown,
     InvalidResponse,
-    Message,
     Redaction,
-    Response,
-    Sandbox,
-    Secret,
-    SendError,
     SendResult,
-    Transport,
     clean_header,
     hookimpl,
     make_refusal,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from connector_core import Config, Finding, Message, Response, Sandbox, Secret, SendError, Transport
 
 # 202 means that the work is still to be done (RFC 9110, section 15.3.3).
 _SUCCESSES: dict[int, Literal["sent", "queued"]] = {200: "sent", 201: "sent", 202: "queued", 204: "sent"}
@@ -101,14 +96,22 @@ def send_message(config: Config, message: Message, transport: Transport) -> Send
         headers[config["headerName"]] = config["authorization"]
     # No variable holds the body: a crash report shows those of the frame that raises.
     answer = transport.request("POST", config["endpoint"], headers=headers, json=_make_body(message))
-    redact = config.keep(_make_redaction).redact
+    redact = config.keep(make_redaction).redact
     status = _SUCCESSES.get(answer.status)
     if status is None:
-        raise _read_refusal(answer, redact)
-    if not _is_understood(answer):
+        raise read_refusal(answer, redact)
+    if not is_understood(answer):
         raise make_refusal(answer, "The endpoint", kind=InvalidResponse, advice=_NOT_UNDERSTOOD)
     found_id = _read_message_id(answer, redact)
     return SendResult(message_id=found_id or message_id, status=status, recipients={message.to: status})
+
+
+@hookimpl
+def check_connection(config: Config, transport: Transport) -> Iterator[Finding]:
+    """Say whether the endpoint answers and knows the secret; no message is posted."""
+    from connector_http_email.live_check import check
+
+    return check(config, transport)
 
 
 @hookimpl
@@ -133,7 +136,7 @@ def _mend_texts(value: Any) -> Any:
     return [_mend_texts(member) for member in value] if isinstance(value, list) else value
 
 
-def _make_redaction(config: Config) -> Redaction:
+def make_redaction(config: Config) -> Redaction:
     """Return what strikes the secret, and what may be one in the endpoint's address, out of a text."""
     from urllib.parse import unquote, unquote_plus, urlsplit
 
@@ -150,7 +153,7 @@ def _make_redaction(config: Config) -> Redaction:
     return Redaction(text for text in hidden if len(text) > _LONGEST_GUESSABLE)
 
 
-def _is_understood(answer: Response) -> bool:
+def is_understood(answer: Response) -> bool:
     """Return whether the body of a success is JSON, plain text or nothing, whatever its content type says."""
     text = _read_text(answer)
     return answer.json() is not None or not (text[:1] in {"{", "[", '"'} or _NO_PLAIN_TEXT.search(text))
@@ -164,7 +167,7 @@ def _read_message_id(answer: Response, redact: Callable[[str], str]) -> str | No
     return next(filter(None, map(clean_header, ids)), None)
 
 
-def _read_refusal(answer: Response, redact: Callable[[str], str]) -> SendError:
+def read_refusal(answer: Response, redact: Callable[[str], str]) -> SendError:
     """Return the error for an answer that is no success, with what the endpoint said freed of secrets."""
     body, text = answer.json(), _read_text(answer)
     said = _find_reason(body) if body is not None else "" if _NO_PLAIN_TEXT.search(text) else text

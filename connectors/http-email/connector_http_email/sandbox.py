@@ -63,15 +63,20 @@ class HttpEmailSandbox(HttpSandbox):
         return {**self._config, "endpoint": f"{self.url}/send"}
 
     def add_routes(self, app: Flask) -> None:
-        """Add the endpoint."""
+        """Add the endpoint, and what it answers to a live check."""
         app.add_url_rule("/send", "send", self._answer, methods=["POST"], provide_automatic_options=False)
+        app.add_url_rule("/send", "allow", self._allow, methods=["OPTIONS"], provide_automatic_options=False)
+
+    def _allow(self) -> ResponseReturnValue:
+        if not self._lets_in():
+            return _refuse_secret()
+        return "", 204, {"Allow": "OPTIONS, POST"}
 
     def _answer(self) -> ResponseReturnValue:
         from flask import request
 
-        header: str = self._config.get("headerName", "Authorization")
-        if not self._lets_in(request.headers.get(header, "")):
-            return _refuse(401, "unauthorized", "The secret is missing or wrong.")
+        if not self._lets_in():
+            return _refuse_secret()
         if request.mimetype != "application/json":
             return _refuse(415, "unsupported_media_type", "The content type is not application/json.")
         try:
@@ -85,8 +90,11 @@ class HttpEmailSandbox(HttpSandbox):
             return _refuse(422, "recipient_refused", "This address is always refused.")
         return {"messageId": self._take(message, request.headers.get("Idempotency-Key", ""))}
 
-    def _lets_in(self, given: str) -> bool:
-        wanted = self._config.get("authorization")
+    def _lets_in(self) -> bool:
+        from flask import request
+
+        given = request.headers.get(self._config.get("headerName", "Authorization"), "")
+        wanted: str | None = self._config.get("authorization")
         return wanted is None or hmac.compare_digest(given.encode(), wanted.encode())
 
     def _take(self, message: dict[str, Any], key: str) -> str:
@@ -137,6 +145,10 @@ def _find_secret(given: str | Secret | Mapping[str, str] | None) -> str:
     reveal = getattr(given, "reveal", None)
     plain = reveal() if callable(reveal) else given
     return plain if isinstance(plain, str) and plain else f"Bearer {secrets.token_urlsafe()}"
+
+
+def _refuse_secret() -> ResponseReturnValue:
+    return _refuse(401, "unauthorized", "The secret is missing or wrong.")
 
 
 def _refuse(status: int, code: str, message: str) -> ResponseReturnValue:

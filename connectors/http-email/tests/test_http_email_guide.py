@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +25,8 @@ from connector_core.testing.wire_server import WireServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from connector_core.testing.wire_server import Behaviour
 
 FOLDER = Path(__file__).parent.parent
 GUIDES = {"en": (FOLDER / "README.md").read_text("utf-8"), "fr": (FOLDER / "README.fr.md").read_text("utf-8")}
@@ -100,6 +103,43 @@ def test_a_status_leads_to_the_error_in_whose_row_it_stands(language: str, conne
         for status in re.findall(r"\d+", statuses):
             error = fail_with(connector, int(status))
             assert (f"`{error.code}`", f"`{error.outcome}`") == (code, outcome)
+
+
+@every_language
+def test_the_findings_are_those_that_a_check_makes(
+    language: str, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: dict[str, list[Behaviour]] = {
+        "credentials_accepted": [respond(204), respond(401)],
+        "credentials_unknown": [respond(204)],
+        "endpoint_unknown": [respond(501)],
+        "endpoint_not_found, error": [respond(410)],
+        "endpoint_not_found, warning": [respond(404)],
+        "authorization_failed, error": [respond(401)],
+        "authorization_failed, warning": [respond(403)],
+        "post_not_allowed": [respond(405, headers=["Allow: GET"])],
+        "not_understood": [respond(302, headers=["Location: /login"])],
+        "no_answer": [respond(500)],
+        "provider_unavailable": [respond(503)],
+        "rate_limit_exceeded": [respond(429)],
+    }
+    found = set()
+    for what, behaviours in answers.items():
+        with WireServer(*behaviours) as server:
+            config = {"endpoint": server.url, "authorization": SECRET}
+            findings = connector.check_connection(config)
+        assert what.partition(",")[0] in {one.code for one in findings}
+        found |= {(one.code, one.level) for one in findings}
+    found |= {(one.code, one.level) for one in connector.check_connection(config)}  # it is there no more
+    stopping = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: stopping.wait(20) and [])  # a DNS that gives no answer
+    with connector.configure({"endpoint": "https://mail.example.com"}) as mail:
+        found |= {(one.code, one.level) for one in mail.check_connection(seconds=0.1)}
+    stopping.set()
+    rows = read_tables(GUIDES[language])[4]
+
+    assert {(row[0].strip("`"), level) for row in rows for level in read_codes(row[1])} == found
+    assert all(len(row) == 4 and row[2] and row[3] for row in rows)
 
 
 def fail_with(connector: Connector, status: int) -> SendError:
@@ -193,6 +233,18 @@ def test_the_endpoint_in_the_guide_refuses_as_the_guide_says(
 
     assert unauthorized.value.to_json()["provider"]["code"] == "unauthorized"
     assert no_code.value.to_json()["provider"]["message"] == "The payload has no code."
+
+
+def test_the_endpoint_in_the_guide_answers_a_live_check(
+    connector: Connector, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with run_endpoint(monkeypatch) as url:
+        right = connector.check_connection({"endpoint": url, "authorization": SECRET})
+        wrong = connector.check_connection({"endpoint": url, "authorization": "Bearer other"})
+
+    assert [(one.level, one.code) for one in right] == [("ok", "reached"), ("ok", "credentials_accepted")]
+    assert [(one.level, one.code) for one in wrong] == [("error", "authorization_failed")]
+    assert capsys.readouterr().out == ""
 
 
 def post_to(url: str, body: dict[str, Any], **headers: str) -> tuple[int, Any]:

@@ -212,9 +212,23 @@ def test_another_content_type_is_refused(anybodys: HttpEmailSandbox) -> None:
     assert post(anybodys, None, Content_Type="application/json; charset=utf-8").status_code == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_only_posts_are_taken(anybodys: HttpEmailSandbox, method: str) -> None:
     assert requests.request(method, anybodys.config["endpoint"], timeout=20).status_code == 405
+
+
+@pytest.mark.parametrize(("secret", "status"), [(SECRET, 204), ("Bearer other", 401), ("", 401)])
+def test_the_sandbox_answers_a_live_check_with_its_methods_to_those_it_knows(secret: str, status: int) -> None:
+    with HttpEmailSandbox({**OPEN, "authorization": SECRET}) as sandbox:
+        headers = {"Authorization": secret}
+        answer = requests.options(sandbox.config["endpoint"], headers=headers, timeout=20)
+        foreign = requests.options(
+            sandbox.config["endpoint"], headers={**headers, "Origin": "https://other.example"}, timeout=20
+        )
+        assert sandbox.messages == []
+    assert answer.status_code == status
+    assert ("POST" in answer.headers.get("Allow", "")) == (status == 204)
+    assert foreign.status_code == 403
 
 
 def test_another_origin_is_refused(anybodys: HttpEmailSandbox) -> None:

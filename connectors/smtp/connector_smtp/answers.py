@@ -25,6 +25,7 @@ from connector_core import (
     SendError,
     UsageLimitExceeded,
 )
+from connector_smtp.failures import explain_break, explain_silence
 
 Stage = Literal["greeting", "hello", "tls", "login", "sender", "recipient", "data", "content"]
 """How far a send had come: `data` is the command, `content` what follows it."""
@@ -179,7 +180,7 @@ def refuse(reply: Reply, stage: Stage, recipient: str = "") -> SendError:
         recipient: the recipient of the mail, for an error that is about it.
 
     """
-    quote = _shorten(reply.words)
+    quote = shorten(reply.words)
     provider = ProviderReply(code=reply.enhanced or reply.code, message=quote or None, status=reply.code)
     if not reply.is_refusal:
         return _refuse_unknown(stage, provider if reply.code > 0 else None)
@@ -207,25 +208,17 @@ def explain_loss(stage: Stage, reason: str, *, complete: bool = False) -> SendEr
             f"The mail went out, but the mail server did not confirm it ({reason}): look there whether it was sent "
             "before you send it again."
         )
-    if stage == "greeting":
-        return ProviderUnavailable(
-            f"The mail server did not greet ({reason}), so nothing was sent: check host and port in the config; a port "
-            "with TLS from the start, such as 465, needs secure."
-        )
-    return ProviderUnavailable(
-        f"The connection to the mail server broke before it had the mail ({reason}), so nothing was sent: send again "
-        "later."
-    )
+    return explain_silence(reason) if stage == "greeting" else explain_break(reason)
 
 
-def _shorten(words: str) -> str:
+def shorten(words: str, most: int = _MAX_QUOTED) -> str:
     """Return words cut between two of them, so that what is left of a secret that stands there is none of it.
 
     Where there is no space, as in Chinese, they end after a character that no secret has.
     """
-    if len(words) <= _MAX_QUOTED:
+    if len(words) <= most:
         return words
-    start = words[:_MAX_QUOTED]
+    start = words[:most]
     return start.rpartition(" ")[0].rstrip() if " " in start else re.sub(r"[!-~]+\Z", "", start)
 
 

@@ -81,6 +81,11 @@ class Line:
         self._sock.settimeout(self.remaining())
         self._sock = context.wrap_socket(self._sock, server_hostname=name)
 
+    @property
+    def encryption(self) -> str | None:
+        """Return the version of TLS that the line is encrypted with, such as `TLSv1.3`; None where it is not."""
+        return self._sock.version() if isinstance(self._sock, ssl.SSLSocket) else None
+
     def local_address(self) -> str:
         """Return the network address of this machine that the connection comes from."""
         try:

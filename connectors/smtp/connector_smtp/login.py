@@ -53,12 +53,20 @@ class Password:
 
 
 class Token:
-    """A user name and an access token, for XOAUTH2 (Google's and Microsoft's documentation of it)."""
+    """A user name and an access token, for XOAUTH2 (Google's and Microsoft's documentation of it).
+
+    Args:
+        user: the user name.
+        token: the token.
+        is_new: whether the token was fetched just now.
+
+    """
 
     mechanisms = ("XOAUTH2",)
 
-    def __init__(self, user: str, token: Secret) -> None:
+    def __init__(self, user: str, token: Secret, *, is_new: bool) -> None:
         self.secret = token
+        self.is_new = is_new
         self._user = user
 
     def responses(self, mechanism: str) -> Sequence[Response]:  # noqa: ARG002  there is just one

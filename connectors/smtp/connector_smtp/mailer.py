@@ -1,4 +1,4 @@
-"""What one config keeps between sends: its templates, its tokens, and a few connections that are signed in."""
+"""What one config keeps between sends: its templates, and a few connections that are signed in."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from connector_core import AuthorizationFailed, Config, Message, ProviderUnavailable, SendError, SendResult
-from connector_smtp.checks import uses_password
+from connector_core import Config, Message, ProviderUnavailable, SendError, SendResult
+from connector_smtp.access import Access
 from connector_smtp.content import Composer
-from connector_smtp.login import Password, Token
-from connector_smtp.server import Server
-from connector_smtp.session import Session
-from connector_smtp.tokens import AccessTokens
 
 if TYPE_CHECKING:
     from connector_core import Transport
     from connector_smtp.content import Mail
     from connector_smtp.server import Patience
+    from connector_smtp.session import Session
 
 MOST_CONNECTIONS = 8
 """Connections to one server at a time; servers often refuse more than ten or twenty from one client."""
@@ -32,13 +29,8 @@ class Mailer:
     """Sends the mails of one config; safe in many threads."""
 
     def __init__(self, config: Config) -> None:
-        auth = config["auth"]
-        self._config = config
-        self._server = Server(config)
+        self._access = config.keep(Access)
         self._composer = Composer(config)
-        self._user: str = auth["user"]
-        self._password = Password(self._user, auth["pass"]) if uses_password(auth) else None
-        self._tokens = AccessTokens(auth, self._redact)
         self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._lock = threading.Lock()
         self._idle: list[tuple[Session, float]] = []
@@ -51,7 +43,7 @@ class Mailer:
             SendError: it was not sent, or nobody knows.
 
         """
-        patience = self._server.patience(transport.limits, time.monotonic())
+        patience = self._access.patience(transport.limits)
         mail = self._composer.compose(message)
         if not self._places.acquire(timeout=patience.deadline - time.monotonic()):
             raise ProviderUnavailable(
@@ -90,7 +82,7 @@ class Mailer:
                     raise
             else:
                 return session
-        session = self._open(transport, patience)
+        session = self._access.open(transport, patience)
         begun = False
         try:
             session.begin(mail)
@@ -122,20 +114,3 @@ class Mailer:
                 self._idle.append((session, time.monotonic()))
         if not is_kept:
             session.close(min(deadline, time.monotonic() + _PARTING_SECONDS))
-
-    def _open(self, transport: Transport, patience: Patience) -> Session:
-        """Return a new connection; a token that is refused before its time is replaced once."""
-        if self._password is not None:
-            return Session(self._server, self._password, patience, self._redact)
-        token, is_new = self._tokens.current(transport, patience.deadline)
-        try:
-            return Session(self._server, Token(self._user, token), patience, self._redact)
-        except AuthorizationFailed as error:
-            # Without a reply the token wasn't even tried.
-            if error.provider is None or is_new or not self._tokens.discard(token):
-                raise
-        token, _ = self._tokens.current(transport, patience.deadline)
-        return Session(self._server, Token(self._user, token), patience, self._redact)
-
-    def _redact(self, text: str) -> str:
-        return self._config.redaction().redact(text)

@@ -8,6 +8,7 @@ from connector_core import (
     Config,
     ConfigIssue,
     ConnectorMetadata,
+    Finding,
     Message,
     Sandbox,
     SendResult,
@@ -17,7 +18,7 @@ from connector_core import (
 from connector_smtp.checks import find_issues
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 @hookimpl
@@ -38,6 +39,14 @@ def send_message(config: Config, message: Message, transport: Transport) -> Send
     from connector_smtp.mailer import Mailer  # smtplib, email and ssl are slow to import
 
     return config.keep(Mailer).send(message, transport)
+
+
+@hookimpl
+def check_connection(config: Config, transport: Transport) -> Iterator[Finding]:
+    """Say whether the mail server lets the config in and takes its sender; no mail is sent."""
+    from connector_smtp.live_check import check
+
+    return check(config, transport)
 
 
 @hookimpl

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from connector_core import ProviderUnavailable
 from connector_smtp.checks import is_loopback
+from connector_smtp.failures import explain_no_way, explain_tls_failure
 from connector_smtp.line import Line, describe_failure
 
 if TYPE_CHECKING:
@@ -71,15 +71,10 @@ class Server:
         """Return a new connection, encrypted where the config wants that from the start.
 
         Raises:
-            ProviderUnavailable: there is none to be had.
+            NoConnection: there is none to be had.
 
         """
-        line, reason = self._find_way(patience)
-        if line is None:
-            raise ProviderUnavailable(
-                f"The mail server could not be reached ({reason}), so nothing was sent: check the network, and host "
-                "and port in the config, then send again."
-            )
+        line = self._find_way(patience)
         if self.is_implicit_tls:
             self.encrypt(line, patience)
         return line
@@ -88,7 +83,7 @@ class Server:
         """Turn a connection to TLS, and check the server's certificate; a failure closes it.
 
         Raises:
-            ProviderUnavailable: the certificate was refused, or the server speaks no TLS that fits.
+            NoConnection: the certificate was refused, or the server speaks no TLS that fits.
 
         """
         line.deadline, line.silence = patience.deadline, patience.connect
@@ -101,50 +96,42 @@ class Server:
             failure = OSError("the name in the certificate can't be one")
         if failure is not None:
             line.close()
-            raise _explain_tls_failure(failure, is_implicit=self.is_implicit_tls)
+            raise explain_tls_failure(failure, is_implicit=self.is_implicit_tls)
 
-    def _find_way(self, patience: Patience) -> tuple[Line | None, str]:
-        """Return a connection to the first address that answers, else why there is none."""
-        try:
-            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            return None, "its name can't be resolved"
-        reason = "its name has no address"
-        for family, kind, protocol, _, address in found:
+    def _find_way(self, patience: Patience) -> Line:
+        """Return a connection to the first address that answers."""
+        path, reason = "$.host", "its name has no address"
+        for family, kind, protocol, _, address in self._find_addresses():
             left = min(patience.connect, patience.deadline - time.monotonic())
             if left <= 0:
-                return None, "it took too long"
+                path, reason = "$.host", "it took too long"
+                break
             sock = None
             try:
                 sock = socket.socket(family, kind, protocol)
                 sock.settimeout(left)
                 if self._local_address:
+                    path = "$.localAddress"
                     sock.bind((self._local_address, 0))
+                path = "$.host"
                 sock.connect(address)
                 # The end of a mail goes out by itself and shall not wait for the confirmation of what came before.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as error:
+                path = "$.port" if isinstance(error, ConnectionRefusedError) else path
                 reason = describe_failure(error)
                 if sock is not None:
                     sock.close()
             else:
-                return Line(sock), ""
-        return None, reason
+                return Line(sock)
+        raise explain_no_way(reason, path)
+
+    def _find_addresses(self) -> list[Any]:
+        try:
+            return socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            reason = "its name can't be resolved"
+        raise explain_no_way(reason, "$.host")
 
 
 _SETTING_OF_LIMIT = {"connect": "connectionTimeout", "greeting": "greetingTimeout", "silence": "socketTimeout"}
-
-
-def _explain_tls_failure(failure: OSError, *, is_implicit: bool) -> ProviderUnavailable:
-    reason = describe_failure(failure)
-    if isinstance(failure, ssl.SSLCertVerificationError):
-        return ProviderUnavailable(
-            f"The mail server's certificate was refused ({reason}), so nothing was sent: check host in the config; for "
-            "a CA of your own put its certificate into tls.ca, for another name in the certificate set servername.",
-            retryable=False,
-        )
-    hint = "; where the port starts without TLS, such as 587, set secure to false" if is_implicit else ""
-    return ProviderUnavailable(
-        f"TLS with the mail server failed ({reason}), so nothing was sent: check host and port in the config{hint}.",
-        retryable=not isinstance(failure, ssl.SSLError),
-    )

@@ -13,8 +13,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from connector_core import InvalidMessage, ProviderUnavailable, RecipientRejected, Secret, SendError
+from connector_core import InvalidMessage, RecipientRejected, Secret, SendError
 from connector_smtp.answers import Reply, explain_loss, refuse
+from connector_smtp.failures import explain_no_starttls
 from connector_smtp.login import sign_in
 
 if TYPE_CHECKING:
@@ -37,11 +38,10 @@ _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
 class Session:
-    """A connection that is ready for a mail.
+    """A connection that is encrypted where it has to be; once signed in, it is ready for a mail.
 
     Args:
         server: the server to connect to.
-        credentials: who signs in.
         patience: how long the steps may take.
         redact: strikes the config's secrets out of a text.
 
@@ -50,18 +50,12 @@ class Session:
 
     """
 
-    def __init__(
-        self,
-        server: Server,
-        credentials: Password | Token,
-        patience: Patience,
-        redact: Callable[[str], str],
-    ) -> None:
+    def __init__(self, server: Server, patience: Patience, redact: Callable[[str], str]) -> None:
         self.usable = False
         """Whether another mail can follow on this connection."""
         self._is_in_step = False
         self._redact = redact
-        self._said = [credentials.secret]
+        self._said: list[Secret] = []
         self._line = server.connect(patience)
         # With a name of this machine, smtplib has no need to ask the DNS for one.
         self._client = smtplib.SMTP(local_hostname=server.client_name or _name_machine(self._line.local_address()))
@@ -74,11 +68,31 @@ class Session:
             self._ask("hello", self._client.ehlo)
             if not server.is_implicit_tls:
                 self._encrypt(server, patience)
-            sign_in(credentials, self._client.esmtp_features.get("auth", ""), self._confide)
             ready = True
         finally:
             if not ready:
-                self._line.close()
+                self.abandon()
+
+    @property
+    def encryption(self) -> str | None:
+        """Return the version of TLS that is spoken, such as `TLSv1.3`, or None."""
+        return self._line.encryption
+
+    def sign_in(self, credentials: Password | Token) -> None:
+        """Sign in; a failure closes the connection.
+
+        Raises:
+            SendError: the server refuses, or is gone; nothing was sent.
+
+        """
+        self._said.append(credentials.secret)
+        is_in = False
+        try:
+            sign_in(credentials, self._client.esmtp_features.get("auth", ""), self._confide)
+            is_in = True
+        finally:
+            if not is_in:
+                self.abandon()
 
     def resume(self, patience: Patience) -> bool:
         """Return whether the server is still there for another mail, as after a while it may not be."""
@@ -97,7 +111,7 @@ class Session:
         """
         features = self._client.esmtp_features
         command = f"MAIL FROM:<{mail.sender}>"
-        if "size" in features:
+        if "size" in features and mail.data:
             command += f" SIZE={len(mail.data)}"
         if mail.is_international:
             if "smtputf8" not in features:
@@ -106,6 +120,15 @@ class Session:
         self._client.command_encoding = "utf-8" if mail.is_international else "ascii"
         self._ask("sender", lambda: self._client.docmd(command))
 
+    def name_recipient(self, mail: Mail) -> None:
+        """Say whom the mail that was announced is for.
+
+        Raises:
+            SendError: the server refuses, or is gone; nothing was sent.
+
+        """
+        self._ask("recipient", lambda: self._client.docmd(f"RCPT TO:<{mail.recipient}>"), about=mail.to)
+
     def finish(self, mail: Mail) -> None:
         """Send the mail that was announced.
 
@@ -113,7 +136,7 @@ class Session:
             SendError: the server refuses, or is gone; the outcome says whether anything may have been sent.
 
         """
-        self._ask("recipient", lambda: self._client.docmd(f"RCPT TO:<{mail.recipient}>"), about=mail.to)
+        self.name_recipient(mail)
         self._ask("data", lambda: self._client.docmd("DATA"), wanted=range(_GO_ON, _GO_ON + 1), about=mail.to)
         content = _LEADING_DOT.sub(b"..", mail.data)  # RFC 5321, section 4.5.2
         if self._attempt(lambda: self._say(content)) is None:
@@ -125,6 +148,12 @@ class Session:
             raise self._lose("content", complete=self._line.writes > writes)
         if reply.code not in _CONSENT:
             raise self._refuse(reply, "content", mail.to)
+
+    def withdraw(self, deadline: float) -> None:
+        """Take back the mail that was announced; the server may answer until a time (`time.monotonic`)."""
+        if self._is_in_step:
+            self._line.deadline = deadline
+            self._attempt(self._client.rset)
 
     def close(self, deadline: float) -> None:
         """Take leave of the server, which may answer until a time (`time.monotonic`), and close the connection."""
@@ -148,11 +177,7 @@ class Session:
             self._line.silence = patience.silence
             self._ask("hello", self._client.ehlo)
         elif server.must_encrypt:
-            raise ProviderUnavailable(
-                "The mail server offers no STARTTLS, so the credentials were kept back and nothing was sent: check "
-                "host and port in the config; a port with TLS from the start, such as 465, needs secure.",
-                retryable=False,
-            )
+            raise explain_no_starttls()
 
     def _confide(self, command: Secret) -> Reply:
         """Return the answer to a line that holds a secret."""
@@ -212,15 +237,15 @@ def _last_word(command: Secret) -> Secret:
 
 
 def _refuse_international(mail: Mail) -> SendError:
-    if not mail.recipient.isascii():
-        return RecipientRejected(
-            "The mail server takes no accented letters before the @ of a recipient (it lacks SMTPUTF8): use an address "
-            "without them.",
-            recipients=[mail.to],
+    if not mail.sender.isascii():
+        return InvalidMessage(
+            "The mail server takes no accented letters before the @ of the sender (it lacks SMTPUTF8): write fromEmail "
+            "in the config without them."
         )
-    return InvalidMessage(
-        "The mail server takes no accented letters before the @ of the sender (it lacks SMTPUTF8): write fromEmail in "
-        "the config without them."
+    return RecipientRejected(
+        "The mail server takes no accented letters before the @ of a recipient (it lacks SMTPUTF8): use an address "
+        "without them.",
+        recipients=[mail.to],
     )
 
 

@@ -9,10 +9,10 @@ import time
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from connector_core import (
     AuthorizationFailed,
-    DeliveryUnknown,
     InvalidResponse,
     ProviderUnavailable,
     Redaction,
@@ -20,6 +20,7 @@ from connector_core import (
     SendError,
     make_refusal,
 )
+from connector_smtp.failures import explain_no_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,6 +53,11 @@ class AccessTokens:
         self._lock = threading.Lock()
         self._fetching: Future[Secret | SendError] | None = None
 
+    @property
+    def host(self) -> str:
+        """Return where tokens are fetched."""
+        return urlsplit(self._auth["accessUrl"]).hostname or "The token address"
+
     def current(self, transport: Transport, deadline: float) -> tuple[Secret, bool]:
         """Return a token, and whether it has just been fetched.
 
@@ -74,7 +80,7 @@ class AccessTokens:
         try:
             found = fetching.result(max(0.0, deadline - time.monotonic()))
         except TimeoutError:
-            found = _unavailable("it took too long")
+            found = explain_no_token("it took too long", self.host)
         if isinstance(found, SendError):
             raise copy.copy(found)  # each thread that waited has a traceback of its own
         return found, True
@@ -87,7 +93,7 @@ class AccessTokens:
             return self._refresh_token is not None
 
     def _fetch(self, transport: Transport, deadline: float, fetching: Future[Secret | SendError]) -> None:
-        found: Secret | SendError = _unavailable("it was interrupted")
+        found: Secret | SendError = explain_no_token("it was interrupted", self.host)
         life = 0.0
         try:
             found, life = self._request(transport, deadline)
@@ -102,7 +108,7 @@ class AccessTokens:
         """Return a new token and the seconds that it lives, or why there is none."""
         left = deadline - time.monotonic()
         if left <= 0:
-            return _unavailable("it took too long"), 0
+            return explain_no_token("it took too long", self.host), 0
         fields = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
         fields["client_id"] = self._auth["clientId"]
         if "clientSecret" in self._auth:
@@ -112,9 +118,7 @@ class AccessTokens:
         try:
             answer = transport.request("POST", self._auth["accessUrl"], headers=headers, data=fields, limits=limits)
         except SendError as error:
-            # Whatever became of this request, it was not the mail.
-            reason = str(error) if error.outcome == "not_sent" else "no clear answer came back"
-            return _unavailable(reason, retryable=error.retryable or isinstance(error, DeliveryUnknown)), 0
+            return explain_no_token(error, self.host), 0
         return self._read(answer)
 
     def _read(self, answer: Response) -> tuple[Secret | SendError, float]:
@@ -163,11 +167,3 @@ def _read_life(seconds: object) -> float:
     except (ValueError, OverflowError):
         life = _LIFE_WITHOUT_WORD
     return max(life - _MARGIN, life / 2)
-
-
-def _unavailable(reason: str, *, retryable: bool = True) -> ProviderUnavailable:
-    return ProviderUnavailable(
-        f"No access token could be fetched, so nothing was sent: check auth.accessUrl in the config, then send again. "
-        f"({reason})",
-        retryable=retryable,
-    )

@@ -6,8 +6,10 @@ import json
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from importlib.metadata import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ from guide_page import read_blocks, read_code, read_headings, read_tables
 from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, Limits, Message, RecipientRejected, SendError
 from connector_core.payloads import TEST_CODE
 
+from .smtp_server import ScriptedServer, config_for, hang_up
 from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ YES_OR_NO = {"en": {True: "yes", False: "no"}, "fr": {True: "oui", False: "non"}
 COLON = {"en": ":", "fr": " :"}  # a French colon stands apart
 COMMAND_LINE = [sys.executable, "-c", "from connector_core.cli import main; main()"]
 PASSWORD = "made-up-password-4Xq"
-PROVIDERS, TYPES, VARIABLES, SETTINGS, CREDENTIALS, TLS, ENTRY, ERRORS = range(8)
+PROVIDERS, TYPES, VARIABLES, SETTINGS, CREDENTIALS, TLS, ENTRY, ERRORS, FINDINGS = range(9)
 
 every_language = pytest.mark.parametrize("language", GUIDES)
 
@@ -174,6 +177,39 @@ def test_each_code_leads_to_the_error_in_whose_row_it_stands(language: str) -> N
 
 
 @every_language
+def test_the_findings_are_those_that_a_check_makes(
+    language: str, smtp: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: dict[str, dict[str, Any]] = {
+        "reached": {},
+        "not_understood": {"GREETING": "lorem ipsum"},
+        "no_answer": {"EHLO": hang_up},
+        "authorization_failed": {"AUTH": "535 5.7.8 No"},
+        "sender_rejected": {"MAIL": "550 5.7.1 No"},
+        "recipient_refused": {"RCPT": "550 5.1.1 No"},
+        "account_restricted": {"RCPT": "554 Relay access denied"},
+        "usage_limit_exceeded": {"MAIL": "550 5.4.5 No"},
+        "rate_limit_exceeded": {"MAIL": "450 Too many"},
+        "provider_unavailable": {"MAIL": "451 No"},
+    }
+    found = set()
+    for code, script in answers.items():
+        with ScriptedServer(script) as server:
+            findings = smtp.check_connection(config_for(server.port))
+        assert code in {one.code for one in findings}
+        found |= {(one.code, one.level) for one in findings}
+    found |= {(one.code, one.level) for one in smtp.check_connection(config_for(server.port))}  # it is there no more
+    stopping = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: stopping.wait(20) and [])  # a DNS that gives no answer
+    with smtp.configure(config_for(25)) as mail:
+        found |= {(one.code, one.level) for one in mail.check_connection(seconds=0.1)}
+    stopping.set()
+    table = read_tables(GUIDES[language])[FINDINGS]
+    assert {(row[0].strip("`"), row[1].strip("`")) for row in table} == found
+    assert all(len(row) == 4 and row[2] and row[3] for row in table)
+
+
+@every_language
 def test_a_link_goes_to_a_known_place_or_to_a_heading_of_the_page(language: str) -> None:
     guide = GUIDES[language]
     anchors = {"#" + re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for _, text in read_headings(guide)}
@@ -229,6 +265,7 @@ def test_the_guide_has_the_command_lines_that_the_tests_below_run() -> None:
     assert [" ".join(shlex.split(line)[:2]) for line in LINES] == [
         "connectors show",
         "connectors validate",
+        "connectors check",
         "connectors send",
         "connectors send",
         "connectors send",
@@ -241,7 +278,7 @@ def test_the_guide_has_the_command_lines_that_the_tests_below_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [line for line in LINES if line.startswith(("connectors validate", "connectors list"))]
+    "line", [line for line in LINES if line.startswith(("connectors validate", "connectors check", "connectors list"))]
 )
 def test_a_line_that_checks_does_so(line: str, running: SmtpSandbox) -> None:
     done = run(line)
