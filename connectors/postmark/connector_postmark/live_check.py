@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote
 
 from connector_core import Config, Finding, SendError, Transport, format_path, main_variable
@@ -13,9 +13,10 @@ from connector_postmark.api import PostmarkApi
 from connector_postmark.live_answers import ask, explain, misshapen, shorten
 from connector_postmark.live_sender import check_sender
 from connector_postmark.live_templates import inspect_template, judge_template, name_template
+from connector_postmark.named_templates import read_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
 _TEST_TOKEN = "POSTMARK_API_TEST"  # noqa: S105  Postmark's public name for "take it and don't deliver it"
@@ -71,9 +72,9 @@ def _check_server(api: PostmarkApi) -> Iterator[Finding]:
 
 def _check_settings(config: Config, api: PostmarkApi) -> Iterator[Finding]:
     """Yield what Postmark says of everything but the token; it is asked about many things at once."""
-    entries = [(entry, _key(entry)) for entry in config["templates"]]
+    entries = [(entry, *read_reference(entry)) for entry in config["templates"]]
     variables: dict[str | int, dict[str, None]] = {}
-    for entry, key in entries:
+    for entry, _, key in entries:
         variables.setdefault(key, {})[main_variable(entry["usageType"])] = None
     with _Jobs() as jobs:
         of_all_mails = [
@@ -86,19 +87,13 @@ def _check_settings(config: Config, api: PostmarkApi) -> Iterator[Finding]:
         }
         for future in of_all_mails:
             yield from jobs.finish(future) or ()
-        for index, (entry, key) in enumerate(entries):
+        for index, (entry, setting, key) in enumerate(entries):
             if inspection := jobs.finish(inspections[key]):
-                setting = "templateAlias" if isinstance(key, str) else "templateId"
                 path = format_path(("templates", index, setting))
                 usage_type = entry["usageType"]
                 yield judge_template(name_template(key), usage_type, path, inspection[main_variable(usage_type)])
         if jobs.failure is not None:
             yield explain(jobs.failure)
-
-
-def _key(entry: Mapping[str, Any]) -> str | int:
-    """Return what names the template of an entry: its alias, a text, or its id, a number."""
-    return str(entry["templateAlias"]) if "templateAlias" in entry else int(entry["templateId"])
 
 
 def _check_stream(api: PostmarkApi, configured: str | None) -> list[Finding]:

@@ -101,9 +101,8 @@ def judge_template(name: str, usage_type: str, path: str, seen: Finding | Render
         return Finding("ok", "template_accepted", path, f"The {name} is there and renders.")
     variable = f"{{{{{main_variable(usage_type)}}}}}"
     unknown = find_unknown_variables(usage_type, seen.variables)
-    lacking = [_PARTS[body] for body in seen.bodies if body not in seen.shown_in]
-    bodies = _join([_PARTS[body] for body in seen.bodies])
-    fix = f"In Postmark, put {variable} into the {bodies} of the template."
+    lacking = _join([_PARTS[body] for body in seen.bodies if body not in seen.shown_in])
+    fix = f"In Postmark, put {variable} into the {lacking} of the template."
     if unknown:
         code = "unknown_variable"
         message = f"The {name} uses {_describe(unknown)}, which messages of the type {usage_type} don't carry"
@@ -114,7 +113,7 @@ def judge_template(name: str, usage_type: str, path: str, seen: Finding | Render
     elif lacking:
         code = "missing_variable"
         never = f"never show {variable}, so they are of no use for {usage_type}"
-        where = f"don't show {variable} in their {_join(lacking)}"
+        where = f"don't show {variable} in their {lacking}"
         message = f"Mails by the {name} {where if seen.shown_in else never}"
     else:
         return Finding("ok", "template_accepted", path, f"The {name} is there, renders and shows {variable}.")
@@ -140,6 +139,14 @@ def _find_problem(answer: Answer, key: str | int) -> Finding | None:
 
 
 def _find_problem_of_content(content: Mapping[str, Any], name: str) -> Finding | None:
+    """Return why a template can't be sent.
+
+    Of a deleted template Postmark still tells by its id: it is then not active (tests of Postmark's .NET client).
+
+    Raises:
+        InvalidResponse: the answer is none of Postmark's.
+
+    """
     texts = [content.get(member) for member in (*_PARTS, "LayoutTemplate")]
     if type(content.get("TemplateId")) is not int or not all(isinstance(text, str | None) for text in texts):
         raise misshapen("a template")
@@ -147,8 +154,8 @@ def _find_problem_of_content(content: Mapping[str, Any], name: str) -> Finding |
         fix = "Name a template of the type Standard: a layout only wraps others."
         return Finding("error", "template_is_layout", "", f"The {name} is a layout, which can't be sent.", fix)
     if content.get("Active") is False:
-        fix = "Activate it in Postmark, or name another one."
-        return Finding("error", "template_inactive", "", f"The {name} is not active, so it can't be sent.", fix)
+        message = f"The {name} is not active, which is what becomes of a deleted one, so it can't be sent."
+        return Finding("error", "template_inactive", "", message, "Name another template.")
     if not any(content.get(body) for body in _BODIES):
         return _broken(name, "it has neither HTML nor plain text")
     return None
@@ -175,7 +182,7 @@ def _render(api: PostmarkApi, key: str | int, trial: Mapping[str, Any], variable
     if is_valid is False:
         return _broken(name_template(key), next(_read_errors(results), "Postmark does not say why"))
     rendered = {part: results[part].get("RenderedContent") for part in trial if part in _PARTS}
-    if is_valid is not True or not all(isinstance(text, str) for text in rendered.values()):
+    if is_valid is not True or not all(isinstance(text, str | None) for text in rendered.values()):
         raise misshapen("a rendered template")
     suggested = _read_object(answer.content, "SuggestedTemplateModel")
     return Rendering(
@@ -231,5 +238,5 @@ def _describe(unknown: Sequence[tuple[str, str | None]]) -> str:
 
 
 def _join(words: Sequence[str]) -> str:
-    *first, last = words
+    *first, last = words or [""]
     return f"{', '.join(first)} and {last}" if first else last

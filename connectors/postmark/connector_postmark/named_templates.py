@@ -57,6 +57,13 @@ class NamedTemplate:
         return NamedTemplate(path=self.path, reference=self.reference, serves=self.serves + other.serves)
 
 
+def read_reference(entry: Mapping[str, Any]) -> tuple[str, str | int]:
+    """Return the setting by which an entry names its template, and the alias or the id that is there."""
+    if "templateAlias" in entry:
+        return "templateAlias", entry["templateAlias"]
+    return "templateId", int(entry["templateId"])  # JSON may write the number as 77.0
+
+
 def find_named_templates(entries: Iterable[Mapping[str, Any]]) -> list[NamedTemplate]:
     """Return the templates that the entries of a config name, each once, in the order in which they are first named.
 
@@ -64,10 +71,9 @@ def find_named_templates(entries: Iterable[Mapping[str, Any]]) -> list[NamedTemp
     """
     found: dict[str | int, NamedTemplate] = {}
     for index, entry in enumerate(entries):
-        key = "templateAlias" if "templateAlias" in entry else "templateId"
-        reference = entry[key] if key == "templateAlias" else int(entry[key])  # JSON may write the number as 77.0
+        setting, reference = read_reference(entry)
         named = NamedTemplate(
-            path=format_path(("templates", index, key)),
+            path=format_path(("templates", index, setting)),
             reference=reference,
             serves=((entry["usageType"], entry.get("locale")),),
         )

@@ -42,16 +42,20 @@ _LONGEST_ALIAS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """A template as it is at Postmark; `layout` is the alias of the one that it stands in."""
+    """A template as it is at Postmark; `layout` is the alias of the one that it stands in.
+
+    One that was deleted can still be read by its id, and is then not active (tests of Postmark's .NET client).
+    """
 
     id: int
+    is_active: bool
     is_layout: bool
     layout: str | None
     content: Template
 
     def is_still(self, other: _Stored) -> bool:
         """Return whether nothing that a change looked at is different."""
-        kinds = {(one.id, one.is_layout, one.layout) for one in (self, other)}
+        kinds = {(one.id, one.is_active, one.is_layout, one.layout) for one in (self, other)}
         return len(kinds) == 1 and self.content.says_the_same(other.content)
 
 
@@ -108,6 +112,8 @@ def _find_problem(named: NamedTemplate, there: _Stored | None, wanted: Template 
     """Return why a template can't become what is wanted, and what to do instead; empty where it can."""
     if there is None:
         return _find_problem_of_new(named.reference)
+    if not there.is_active:
+        return "This template is not active at Postmark, which is what becomes of a deleted one: name another one here."
     if there.is_layout:
         return (
             "This is a layout at Postmark, which sends no mail and stays one: give the layout another alias there, or "
@@ -115,6 +121,10 @@ def _find_problem(named: NamedTemplate, there: _Stored | None, wanted: Template 
         )
     if wanted is None or there.content.says_the_same(wanted):
         return ""
+    return _find_problem_of_update(there, wanted)
+
+
+def _find_problem_of_update(there: _Stored, wanted: Template) -> str:
     if there.layout is not None and _PAGE.search(wanted.html):
         # To take the layout away would undo a design that somebody chose.
         layout = clean_header(there.layout)[:_LONGEST_ALIAS]
@@ -159,7 +169,10 @@ def _read(api: PostmarkApi, named: NamedTemplate) -> _Stored | None:
         raise refuse_foreign()
     subject, html, text, kind, layout = (text or "" for text in texts)  # an empty part is null
     content = Template(usage_type=named.usage_type, subject=subject, html=html, text=text)
-    return _Stored(id=template_id, is_layout=kind == _LAYOUT, layout=layout or None, content=content)
+    is_active = answer.get("Active") is not False
+    return _Stored(
+        id=template_id, is_active=is_active, is_layout=kind == _LAYOUT, layout=layout or None, content=content
+    )
 
 
 def _apply(api: PostmarkApi, named: NamedTemplate, before: _Stored | None, wanted: Template) -> None:
@@ -170,7 +183,7 @@ def _apply(api: PostmarkApi, named: NamedTemplate, before: _Stored | None, wante
 
     """
     now = _read(api, named)
-    if now is not None and not now.is_layout and now.content.says_the_same(wanted):
+    if now is not None and now.is_active and not now.is_layout and now.content.says_the_same(wanted):
         return  # done before, by us or by somebody else
     if (now is None) != (before is None) or (now and before and not now.is_still(before)):
         raise InvalidMessage(
@@ -184,7 +197,8 @@ def _apply(api: PostmarkApi, named: NamedTemplate, before: _Stored | None, wante
     else:
         if before.layout is not None:  # named again, so that no reading of the API takes the template out of it
             content["LayoutTemplate"] = before.layout
-        _write(api, named, "PUT", f"/templates/{named.reference}", content)
+        # By the id, for the alias might be another template's by now.
+        _write(api, named, "PUT", f"/templates/{before.id}", content)
 
 
 def _write(api: PostmarkApi, named: NamedTemplate, method: str, path: str, body: dict[str, Any]) -> None:

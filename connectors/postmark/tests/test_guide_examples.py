@@ -164,6 +164,8 @@ def test_the_guide_has_the_command_lines_that_the_tests_below_run() -> None:
     kinds = [" ".join(shlex.split(line)[:2]) for line in LINES]
 
     assert kinds == [
+        "connectors templates",
+        "connectors templates",
         "connectors show",
         "connectors validate",
         "connectors check",
@@ -217,6 +219,25 @@ def test_the_line_that_asks_for_the_usage_tells_it(
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["messages"] == 1
+
+
+def test_the_lines_that_push_templates_show_the_plan_and_then_carry_it_out(
+    running: PostmarkSandbox, tmp_path: Path
+) -> None:
+    show, push = (line for line in LINES if line.startswith("connectors templates push"))
+    entry = WHOLE_CONFIG["templates"][0]
+    template = running.account.find_template(entry["templateAlias"])
+    assert template is not None
+    running.account.remove_template(template)
+
+    shown = run(show, tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "create" in shown.stdout
+    assert running.account.find_template(entry["templateAlias"]) is None
+
+    pushed = run(push, tmp_path)
+    assert pushed.returncode == 0, pushed.stderr
+    assert running.account.find_template(entry["templateAlias"]) is not None
 
 
 @pytest.mark.parametrize("guide", [ENGLISH, FRENCH], ids=["en", "fr"])

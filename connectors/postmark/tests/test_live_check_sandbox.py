@@ -39,6 +39,26 @@ def test_a_template_says_whether_it_is_active(call: Call, sandbox: PostmarkSandb
     assert call("GET", "/templates/logto-generic").json()["Active"] is False
 
 
+def test_a_template_that_is_not_active_is_not_listed(call: Call, sandbox: PostmarkSandbox) -> None:
+    template = sandbox.account.templates[0]
+    sandbox.account.change_template(template.id, active=False)
+
+    listed = call("GET", "/templates?count=100&offset=0").json()
+
+    assert listed["TotalCount"] == len(sandbox.account.templates) - 1
+    assert template.id not in [one["TemplateId"] for one in listed["Templates"]]
+
+
+def test_no_mail_is_sent_by_a_template_that_is_not_active(call: Call, sandbox: PostmarkSandbox) -> None:
+    sandbox.account.add_template(template_id=77, name="Old", subject="s", html="h", active=False)
+    mail = {"From": "a@example.com", "To": "ann@example.com", "TemplateId": 77, "TemplateModel": {}}
+
+    answer = call("POST", "/email/withTemplate", mail)
+
+    assert (answer.status_code, answer.json()["ErrorCode"]) == (422, 1101)
+    assert sandbox.messages == []
+
+
 @pytest.mark.parametrize("domain", ["connector-check.invalid", "INVALID", "a.b.invalid"])
 @pytest.mark.parametrize("senders", [None, {"invalid", "connector-check.invalid", "a.b.invalid"}])
 def test_nobody_can_confirm_a_sender_under_invalid(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from connector_core.testing.wire_server import WireServer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from connector_core.testing.wire_behaviours import Answer
     from connector_core.testing.wire_server import Line
 
     Check = Callable[..., list[Finding]]
@@ -93,12 +95,12 @@ def test_a_layout_in_the_place_of_a_template_is_told(check: Check, sandbox: Post
     assert "Standard" in problem.fix
 
 
-def test_an_inactive_template_is_told(check: Check, sandbox: PostmarkSandbox) -> None:
-    assert describe(find_problem(check_content(check, sandbox, {"active": False}))) == (
-        "error",
-        "template_inactive",
-        PATH,
-    )
+def test_an_inactive_template_is_told_with_what_that_means(check: Check, sandbox: PostmarkSandbox) -> None:
+    problem = find_problem(check_content(check, sandbox, {"active": False}))
+
+    assert describe(problem) == ("error", "template_inactive", PATH)
+    assert "deleted" in problem.message
+    assert problem.fix == "Name another template."
 
 
 def test_what_postmark_doesnt_tell_of_a_template_is_unknown(check: Check, sandbox: PostmarkSandbox) -> None:
@@ -185,6 +187,24 @@ def test_what_validation_refuses_is_broken_and_what_it_doesnt_tell_is_unknown(
         assert all("There is something" in finding.message and len(finding.message) < 300 for finding in findings)
 
 
+def test_a_part_of_which_nothing_is_rendered_shows_nothing(postmark: Connector, sandbox: PostmarkSandbox) -> None:
+    def leave_out(line: Line, answer: Answer) -> None:
+        body = json.loads(answer.body)
+        body["Subject"] = None
+        body["TextBody"]["RenderedContent"] = None
+        respond_json(body)(line)
+
+    def behave(line: Line) -> None:
+        is_trial = line.request.target == "/templates/validate"
+        pass_on(sandbox.url, leave_out if is_trial else None)(line)
+
+    with WireServer(behave) as server:
+        findings = postmark.check_connection({**sandbox.config, "apiUrl": server.url})[3:]
+
+    assert [describe(finding)[:2] for finding in findings] == [("warning", "missing_variable")] * len(USAGE_TYPES)
+    assert all("in their plain text." in finding.message for finding in findings)
+
+
 # What it shows
 
 
@@ -252,6 +272,9 @@ def test_a_template_that_doesnt_show_the_code_is_told(
 
     assert describe(problem) == (level, "missing_variable", PATH)
     assert where in problem.message
+    if level == "warning":
+        lacking = where.removeprefix("in their ").removesuffix(".")
+        assert problem.fix == f"In Postmark, put {{{{code}}}} into the {lacking} of the template."
 
 
 @pytest.mark.parametrize("content", [{"html": ""}, {"text": ""}, {"subject": "Hi"}])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from connector_core import Connector, TemplateChange
+    from connector_core.testing.wire_server import Line
 
 STARTERS = starter_templates()
 PAGE = "<body>{{{ @content }}}</body>"
@@ -204,7 +205,9 @@ def test_an_update_sends_the_words_alone(postmark: Connector, sandbox: PostmarkS
         plan(postmark, config, [SIGN_IN])["logto-sign-in"].apply()
 
     (update,) = (one for one in server.requests if one.method == "PUT")
-    assert update.target == "/templates/logto-sign-in"
+    stored = sandbox.account.find_template("logto-sign-in")
+    assert stored is not None
+    assert update.target == f"/templates/{stored.id}"
     assert update.json() == {"Subject": SIGN_IN.subject, "HtmlBody": SIGN_IN.html, "TextBody": SIGN_IN.text}
 
 
@@ -369,6 +372,16 @@ def test_a_template_named_like_an_action_is_not_taken_for_one(postmark: Connecto
     block(sandbox, plan(postmark, config)["Validate"], "another alias")
 
 
+@pytest.mark.parametrize("templates", [STARTERS, []])
+def test_a_template_that_was_deleted_is_left_alone(
+    postmark: Connector, sandbox: PostmarkSandbox, templates: Sequence[Template]
+) -> None:
+    """Postmark still tells of a deleted template by its id."""
+    sandbox.account.add_template(template_id=77, name="Old", subject="s", html="h", text="t", active=False)
+    config = {**sandbox.config, "templates": name_templates(SignIn=77)}
+    block(sandbox, plan(postmark, config, templates)["77"], "not active", "another one")
+
+
 @pytest.mark.parametrize("part", ["html", "text"])
 def test_a_part_is_not_emptied(postmark: Connector, sandbox: PostmarkSandbox, part: str) -> None:
     parts = {"html": SIGN_IN.html, "text": SIGN_IN.text, part: ""}
@@ -397,7 +410,19 @@ def refuse(sandbox: PostmarkSandbox, change: TemplateChange) -> None:
     assert sandbox.account.templates == before
 
 
-@pytest.mark.parametrize("content", [{"text": "other"}, {"subject": "other"}, {"type": TemplateType.LAYOUT}])
+SAYS_WHAT_IS_WANTED = {"subject": SIGN_IN.subject, "html": SIGN_IN.html, "text": SIGN_IN.text}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"text": "other"},
+        {"subject": "other"},
+        {"type": TemplateType.LAYOUT},
+        {"active": False},
+        {"active": False, **SAYS_WHAT_IS_WANTED},
+    ],
+)
 def test_a_template_that_changed_after_the_plan_is_left_alone(
     postmark: Connector, sandbox: PostmarkSandbox, content: dict[str, Any]
 ) -> None:
@@ -449,6 +474,30 @@ def test_an_alias_that_was_taken_at_the_last_moment_is_refused_by_postmark(
     assert caught.value.provider is not None
     assert caught.value.provider.code == 1122
     assert sandbox.account.templates == before
+
+
+def test_a_template_that_got_the_alias_at_the_last_moment_is_left_alone(
+    postmark: Connector, sandbox: PostmarkSandbox
+) -> None:
+    pass_to_sandbox = pass_on(sandbox.url)
+    planned = sandbox.account.find_template("logto-sign-in")
+    assert planned is not None
+
+    def move_alias(line: Line) -> None:
+        sandbox.account.change_template(planned.id, alias="old")
+        sandbox.account.add_template(alias="logto-sign-in", name="Theirs", subject="s", html="h", text="t")
+        pass_to_sandbox(line)
+
+    with WireServer(*[pass_to_sandbox] * 10, move_alias) as server:
+        change = plan(postmark, {**sandbox.config, "apiUrl": server.url}, [SIGN_IN])["logto-sign-in"]
+        change.apply()
+
+    theirs = sandbox.account.find_template("logto-sign-in")
+    updated = sandbox.account.find_template(planned.id)
+    assert theirs is not None
+    assert updated is not None
+    assert (theirs.name, theirs.html) == ("Theirs", "h")
+    assert updated.html == SIGN_IN.html
 
 
 def test_what_somebody_else_has_done_already_is_done(

@@ -116,7 +116,7 @@ class Mailer:
         if template_id and alias:
             raise Refusal(300, "Name a template by either 'TemplateId' or 'TemplateAlias', not by both.")
         template = self._account.find_template(template_id or alias or 0)
-        if template is None or template.type == TemplateType.LAYOUT:
+        if template is None or template.type == TemplateType.LAYOUT or not template.active:
             raise template_not_found("Alias" if alias else "TemplateId")
         return template
 

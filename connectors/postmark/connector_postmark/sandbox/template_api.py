@@ -64,7 +64,9 @@ class TemplateApi:
         templates = [
             template
             for template in self._account.templates
-            if wanted in ("all", template.type.lower()) and (not layout or self._layout_alias(template) == layout)
+            if template.active
+            and wanted in ("all", template.type.lower())
+            and (not layout or self._layout_alias(template) == layout)
         ]
         page = templates[offset : offset + count]
         return {"TotalCount": len(templates), "Templates": [self._summary(template) for template in page]}
