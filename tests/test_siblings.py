@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import tokenize
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 PROVIDERS = ("postmark", "mailgun", "sendgrid")
 HTTP_CONNECTORS = ("http-email", "mailgun", "sendgrid")
 MOST_LINES = 150
-OPTIONAL_HOOKS = frozenset({"live_check.py", "provisioning.py", "usage.py"})
-"""Modules of hooks that a connector works without, each with the code of one."""
+OPTIONAL_HOOKS = frozenset({"answers.py", "live_check.py", "provisioning.py", "senders.py", "templates.py", "usage.py"})
+"""Modules of hooks that a connector sends without, as a test below sees to."""
 
 SECRET = "made-up-secret-4711"
 
@@ -96,11 +97,20 @@ def test_an_author_writes_few_lines_for_a_connector_that_sends(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", HTTP_CONNECTORS)
-def test_an_author_writes_few_lines_for_each_optional_hook(name: str) -> None:
-    """The bound is for each hook by itself, since an author adds one when it is wanted."""
+def test_an_author_writes_few_lines_for_each_module_of_an_optional_hook(name: str) -> None:
+    """The bound is for each module by itself, since an author adds a hook when it is wanted."""
     _, optional = list_modules(name)
 
     assert {file.name for file in optional if count_lines(file.read_text("utf-8")) > MOST_LINES} == set()
+
+
+@pytest.mark.parametrize("name", HTTP_CONNECTORS)
+def test_a_send_loads_no_module_of_an_optional_hook(name: str) -> None:
+    sending, optional = list_modules(name)
+    statements = [one for file in sending for one in ast.parse(file.read_text("utf-8")).body]
+    imported = {one.module.rpartition(".")[2] for one in statements if isinstance(one, ast.ImportFrom) and one.module}
+
+    assert imported & {file.stem for file in optional} == set()
 
 
 def test_the_core_names_no_provider() -> None:

@@ -65,7 +65,8 @@ def _find_failure(answer: Response, config: Config) -> Finding | None:
         return Finding("error", "rate_limit_exceeded", _ENDPOINT, message, "Try again in a few minutes.")
     if status // 100 == 5 and status != _NOT_IMPLEMENTED:  # noqa: PLR2004  the server's failures
         code = "provider_unavailable" if status == _UNAVAILABLE else "no_answer"
-        fix = "Look at its log, and at any proxy before it, then try again."
+        # A function behind a gateway often gets every method, and fails at a body that isn't there.
+        fix = f"Look at its log, and at any proxy before it. It may fail only at what is no message. {_TRY}."
         return Finding("error", code, _ENDPOINT, f"The endpoint failed ({said}).", fix)
     return None
 

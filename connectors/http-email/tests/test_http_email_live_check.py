@@ -226,6 +226,12 @@ def test_each_fault_is_one_finding(host: Host, answer: Behaviour, code: str) -> 
     find_trouble([trouble])
 
 
+@pytest.mark.parametrize("status", [500, 502])
+def test_a_failure_that_may_be_about_the_method_alone_is_told_with_the_way_to_find_out(host: Host, status: int) -> None:
+    (trouble,) = run(host, respond_json({"message": "Internal server error"}, status))
+    assert "only at what is no message. Send a test mail" in trouble.fix
+
+
 @pytest.mark.parametrize("behaviour", [hang_up, reset, stay_silent, drip(b"HTTP/1.1 200 OK\r\nX: ", b"x")])
 def test_a_line_that_breaks_at_the_question_without_the_secret_is_one_finding(host: Host, behaviour: Behaviour) -> None:
     findings = run(host, respond(204, headers=ALLOW), behaviour)

@@ -17,9 +17,9 @@ from connector_core import (
     SendError,
     clean_header,
     explain_failure,
-    format_path,
 )
 from connector_mailgun.plugin import MailgunRequests, read_refusal, read_text
+from connector_mailgun.templates import judge_template, list_templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -117,14 +117,20 @@ def _check_account(config: Config, get: Callable[[str], Response]) -> Iterator[F
         message = "This is the sandbox domain of the account: it delivers to authorized recipients only."
         fix = "List the people who try it as authorized recipients in Mailgun, or add a domain of your own."
         yield Finding("warning", "test_domain", "$.domain", message, fix)
-    templates = _list_templates(config["deliveries"])
-    urls = (f"{base}/v3/{config['domain']}/templates/{quote(name, safe='')}?active=yes" for name in templates)
+
+    def look_up(name: str) -> Response:
+        place = f"templates/{quote(name, safe='')}?active=yes"
+        answer = get(f"{base}/v3/{config['domain']}/{place}")
+        # A template of the account serves each of its domains ("Account Templates").
+        return get(f"{base}/v4/{place}") if _lacks(answer) else answer
+
+    templates = list_templates(config["deliveries"])
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for (name, path), answer in zip(templates.items(), pool.map(get, urls), strict=True):
+        for (name, path), answer in zip(templates.items(), pool.map(look_up, templates), strict=True):
             if answer.status in _MAY_NOT:
                 yield _KEY_LIMITED
                 return
-            yield _judge_template(_shorten(name), path, _read_object(answer, "template"))
+            yield judge_template(name, path, _read_object(answer, "template"))
 
 
 def _judge_domain(domain: Mapping[str, Any], answer: Response) -> Finding:
@@ -141,21 +147,9 @@ def _judge_domain(domain: Mapping[str, Any], answer: Response) -> Finding:
     return verified if state == "active" else _UNVERIFIED
 
 
-def _judge_template(name: str, path: str, template: Mapping[str, Any] | None) -> Finding:
-    """Return whether a template is there, with a version to send ("Templates", "Get template")."""
-    if template is None:
-        message = f"Mailgun has no template {name} for the domain; it takes such mails, and they never arrive."
-        fix = "Compare it with the names on Mailgun's page Templates, which are in lower case, or create the template."
-        return Finding("error", "template_not_found", path, message, fix)
-    if not isinstance(template.get("version"), dict):
-        fix = "Open it on Mailgun's page Templates, then save a version or make one active."
-        return Finding("error", "template_inactive", path, f"The template {name} has no active version.", fix)
-    return Finding("ok", "template_accepted", path, f"Mailgun has the template {name}.")
-
-
 def _read_object(answer: Response, key: str) -> dict[str, Any] | None:
     """Return the object that an answer holds, None where Mailgun has none."""
-    if answer.status == _NOT_FOUND and read_text(answer, "message"):
+    if _lacks(answer):
         return None
     body = answer.json()
     found = body.get(key) if isinstance(body, dict) else None
@@ -164,16 +158,12 @@ def _read_object(answer: Response, key: str) -> dict[str, Any] | None:
     return found
 
 
-def _list_templates(deliveries: Mapping[str, Any]) -> dict[str, str]:
-    """Return the names of templates at Mailgun, each with the path of the first setting that has it."""
-    found: dict[str, str] = {}
-    for usage_type, value in deliveries.items():
-        for index, entry in enumerate([value] if isinstance(value, dict) else value):
-            place = () if entry is value else (index,)
-            if "template" in entry:
-                found.setdefault(entry["template"], format_path(("deliveries", usage_type, *place, "template")))
-    return found
+def _lacks(answer: Response) -> bool:
+    """Return whether Mailgun says that it has no such thing, which a page in its place doesn't."""
+    return answer.status == _NOT_FOUND and bool(read_text(answer, "message"))
 
 
 def _shorten(text: str) -> str:
-    return clean_header(text)[:_LONGEST_QUOTE]
+    """Return a text cut between two words: a key that is repeated is there whole, to be struck by the core, or not."""
+    line = clean_header(text)
+    return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE + 1].rpartition(" ")[0]

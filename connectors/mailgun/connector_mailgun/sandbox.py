@@ -63,6 +63,7 @@ class MailgunSandbox(HttpSandbox):
         domain_state: the state of the domain; it only sends while it is active.
         domain_type: `sandbox` for the domain that comes with each account.
         missing_templates: names of the config's templates that Mailgun shall not have.
+        account_templates: names of the config's templates that shall be the account's, not the domain's.
         empty_templates: names of the config's templates that shall have no active version.
 
     Raises:
@@ -81,6 +82,7 @@ class MailgunSandbox(HttpSandbox):
         domain_state: State = "active",
         domain_type: Literal["custom", "sandbox"] = "custom",
         missing_templates: Iterable[str] = (),
+        account_templates: Iterable[str] = (),
         empty_templates: Iterable[str] = (),
     ) -> None:
         super().__init__("Mailgun", "mailgun-email", port=port)
@@ -91,6 +93,7 @@ class MailgunSandbox(HttpSandbox):
         self._type = domain_type
         named = _find_templates(self._config.get("deliveries")) - set(missing_templates)
         self._has_version = {name: name not in set(empty_templates) for name in named}
+        self._of_account = frozenset(account_templates)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -103,6 +106,7 @@ class MailgunSandbox(HttpSandbox):
         app.add_url_rule("/v3/<domain>/messages", "messages", self._send, methods=["POST"])
         app.add_url_rule("/v4/domains/<domain>", "domain", self._show_domain)
         app.add_url_rule("/v3/<domain>/templates/<path:name>", "template", self._show_template)
+        app.add_url_rule("/v4/templates/<path:name>", "account template", self._show_account_template)
         app.add_url_rule("/v1/analytics/metrics", "metrics", self._count, methods=["POST"])
 
     def _send(self, domain: str) -> ResponseReturnValue:
@@ -174,8 +178,16 @@ class MailgunSandbox(HttpSandbox):
             return _forbid()
         if domain.lower() != self._domain:
             return _refuse(404, "Domain not found")
+        return self._find_template(name, of_account=False)
+
+    def _show_account_template(self, name: str) -> ResponseReturnValue:
+        if self._is_sending_key or not self._has_key():
+            return _forbid()
+        return self._find_template(name, of_account=True)
+
+    def _find_template(self, name: str, *, of_account: bool) -> ResponseReturnValue:
         name = name.replace("%2F", "/")  # cheroot leaves a slash in a name as it came
-        if name not in self._has_version:
+        if name not in self._has_version or (name in self._of_account) is not of_account:
             return _refuse(404, "template not found")
         stamp = "Sun, 15 Oct 2023 15:33:22 UTC"
         shown: dict[str, Any] = {"name": name, "description": "", "createdAt": stamp, "createdBy": "", "id": _IDS[0]}

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, unquote
 
 import network_environment
 import pytest
-from connector_mailgun import live_check
 from connector_mailgun.sandbox import MailgunSandbox
+from connector_mailgun.templates import list_templates
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,6 +104,18 @@ def test_a_fault_is_one_finding_with_a_fix_and_nothing_is_sent(mailgun: Connecto
     assert KEY not in repr(findings)
 
 
+def test_a_template_of_the_account_serves_its_domains(mailgun: Connector) -> None:
+    with MailgunSandbox(CONFIG, account_templates=["odd name/ü"]) as sandbox:
+        findings = mailgun.check_connection(sandbox.config)
+    assert [(one.code, one.path) for one in findings] == IN_ORDER
+    assert {one.level for one in findings} == {"ok"}
+
+
+def test_a_template_of_the_account_may_have_no_active_version_either(mailgun: Connector) -> None:
+    with MailgunSandbox(CONFIG, account_templates=["sign-in"], empty_templates=["sign-in"]) as sandbox:
+        assert list_faults(mailgun.check_connection(sandbox.config)) == [("error", "template_inactive", TEMPLATE)]
+
+
 @pytest.mark.parametrize("name", ["wrong key", "unknown domain"])
 def test_nothing_more_is_asked_once_the_key_or_the_domain_is_refused(mailgun: Connector, name: str) -> None:
     _, changes, _ = FAULTS[name]
@@ -153,6 +165,14 @@ def test_each_template_is_asked_for_once_by_its_whole_name(mailgun: Connector) -
     assert not any(target.count("/") > path.count("/") for target in targets)
 
 
+def test_a_template_that_the_domain_lacks_is_asked_of_the_account(mailgun: Connector) -> None:
+    with MailgunSandbox(CONFIG, missing_templates=["odd name/ü"]) as sandbox:
+        targets = [request.target for request in record(mailgun, sandbox)]
+    assert [target for target in targets if target.startswith("/v4/templates/")] == [
+        "/v4/templates/odd%20name%2F%C3%BC?active=yes"
+    ]
+
+
 # Answers of Mailgun that the sandbox doesn't give
 
 
@@ -197,7 +217,7 @@ def test_a_refusal_of_the_empty_form_shows_that_the_key_may_send(mailgun: Connec
 
 
 def test_what_mailgun_says_is_quoted_up_to_200_characters_on_one_line(mailgun: Connector) -> None:
-    said = f"{BARRED}: Please activate your account.\n{'x' * 5000}"
+    said = f"{BARRED}: Please activate your account.\n{'xxx ' * 1250}"
     with WireServer(wire.respond_json({"message": said}, 403)) as server:
         (one,) = mailgun.check_connection({**CONFIG, "endpoint": server.url})
     assert one.message.startswith(f"Mailgun says: {BARRED}: Please activate your account. xxx")
@@ -210,7 +230,7 @@ def answer(domain: Behaviour, template: Behaviour | None = None) -> Behaviour:
     def behave(line: Line) -> None:
         if line.request.method == "POST":
             wire.respond_json({"message": "from parameter is missing"}, 400)(line)
-        elif line.request.target.startswith("/v4/"):
+        elif line.request.target.startswith("/v4/domains/"):
             domain(line)
         elif template is not None:
             template(line)
@@ -316,6 +336,15 @@ def test_a_key_that_is_echoed_is_in_no_finding(mailgun: Connector, status: int) 
     assert KEY not in repr(findings)
 
 
+@pytest.mark.parametrize("length", range(0, 200, 8))
+def test_a_key_that_is_echoed_is_nowhere_cut_in_two(mailgun: Connector, length: int) -> None:
+    said = f"{BARRED}: {'x' * length} {KEY} {KEY}"
+    with WireServer(wire.respond_json({"message": said}, 403)) as server:
+        findings = mailgun.check_connection({**CONFIG, "endpoint": server.url})
+    assert list_faults(findings) == [("error", "account_restricted", "$.domain")]
+    assert KEY[:8] not in repr(findings)
+
+
 # Pure parts
 
 
@@ -330,7 +359,7 @@ def test_each_template_has_the_path_of_the_first_entry_that_names_it(deliveries:
         for index, entry in enumerate(value if isinstance(value, list) else [value])
         if "template" in entry
     ]
-    found = live_check._list_templates(deliveries)  # noqa: SLF001  the part of the check that asks nobody
+    found = list_templates(deliveries)
     assert list(found) == list(dict(named))
     assert len(set(found.values())) == len(found)
     assert all(path.startswith("$.deliveries") and path.endswith(".template") for path in found.values())

@@ -278,10 +278,10 @@ def test_a_domain_that_is_not_active_sends_nothing(
 def test_a_sending_key_sends_and_reads_nothing(mailgun: Connector) -> None:
     with MailgunSandbox(is_sending_key=True) as sandbox:
         auth = ("api", sandbox.config["apiKey"])
-        paths = ["v4/domains/mg.example.com", "v3/mg.example.com/templates/x"]
+        paths = ["v4/domains/mg.example.com", "v3/mg.example.com/templates/x", "v4/templates/x"]
         answers = [requests.get(f"{sandbox.url}/{path}", auth=auth, timeout=20) for path in paths]
         answers.append(requests.post(f"{sandbox.url}/v1/analytics/metrics", json={}, auth=auth, timeout=20))
-        assert [(answer.status_code, answer.text) for answer in answers] == [(401, "Forbidden")] * 3
+        assert [(answer.status_code, answer.text) for answer in answers] == [(401, "Forbidden")] * 4
         assert mailgun.send_message(sandbox.config, MESSAGE).status == "queued"
 
 
@@ -303,6 +303,18 @@ def test_it_tells_of_its_domain_and_of_the_templates_that_its_config_names() -> 
         assert [answer.status_code for answer in unknown] == [404] * 3
         said = ["template not found", "Domain not found", "Domain not found"]
         assert [answer.json() for answer in unknown] == [{"message": one} for one in said]
+
+
+def test_a_template_of_the_account_is_not_one_of_the_domain() -> None:
+    config = {"domain": "mg.example.com", "apiKey": "own-key", "deliveries": {"SignIn": {"template": "sign-in"}}}
+    with MailgunSandbox(config, account_templates=["sign-in"]) as sandbox:
+
+        def get(path: str) -> requests.Response:
+            return requests.get(f"{sandbox.url}/{path}", auth=("api", "own-key"), timeout=20)
+
+        assert get("v3/mg.example.com/templates/sign-in").status_code == 404
+        assert get("v4/templates/sign-in?active=yes").json()["template"]["version"]["active"] is True
+        assert get("v4/templates/other").json() == {"message": "template not found"}
 
 
 def test_other_paths_and_methods_are_refused(sandbox: MailgunSandbox) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connector_core import AuthorizationFailed, make_refusal
-from connector_sendgrid.live_check import misread
+from connector_sendgrid.answers import MAY_NOT, OK, misread
 from connector_sendgrid.plugin import SendGridRequests
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from connector_core import Config, Response, Transport
 
-_OK = 200
-_MAY_NOT = {401, 403}
 _KEY = "SendGrid does not show its statistics to this key: check apiKey, and give it read access to Stats (stats.read)"
 
 
@@ -55,10 +53,10 @@ def _first_of_next_month(day: date) -> date:
 
 def _add_up(answer: Response) -> int:
     """Return the sum of the requests of all days or months."""
-    if answer.status in _MAY_NOT:
+    if answer.status in MAY_NOT:
         raise make_refusal(answer, "SendGrid", kind=AuthorizationFailed, advice=_KEY)
     periods = answer.json()
-    if answer.status != _OK or not isinstance(periods, list):
+    if answer.status != OK or not isinstance(periods, list):
         raise misread(answer)
     total = 0
     for period in periods:

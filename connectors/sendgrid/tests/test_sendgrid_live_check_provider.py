@@ -275,3 +275,10 @@ def test_a_key_that_is_echoed_is_in_no_finding(sendgrid: Connector, status: int)
     findings = check_at(sendgrid, refuse(status, f"The account with the key {KEY} has been suspended."))
     assert findings
     assert KEY not in repr(findings)
+
+
+@pytest.mark.parametrize("length", range(0, 200, 8))
+def test_a_key_that_is_echoed_is_nowhere_cut_in_two(sendgrid: Connector, length: int) -> None:
+    findings = check_at(sendgrid, refuse(403, f"Your account has been suspended. {'x' * length} {KEY} {KEY}"))
+    assert list_faults(findings) == [("error", "account_restricted", "$.apiKey")]
+    assert KEY[:8] not in repr(findings)

@@ -134,7 +134,9 @@ _RULES = (
         retryable=False,
     ),
     _Rule(SenderRejected, _SENDER, code="5..", enhanced=r"1\.[78]|7\.60|2\.252"),
-    _Rule(SenderRejected, _SENDER, code="5..", words=r"sender address rejected|send ?as|not owned by"),
+    _Rule(
+        SenderRejected, _SENDER, code="5..", words=r"sender address rejected|sender verify failed|send ?as|not owned by"
+    ),
     _Rule(
         SenderRejected,
         _SENDER,

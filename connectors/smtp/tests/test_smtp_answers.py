@@ -120,6 +120,7 @@ ANSWERS: list[tuple[str, str, type[SendError]]] = [
     ("MAIL", "501 5.1.7 Bad sender address syntax", SenderRejected),
     ("RCPT", "553 5.7.1 <a@example.com>: Sender address rejected: not owned by user b", SenderRejected),
     ("RCPT", "550 5.1.8 <a@example.com>: Sender address rejected: Domain not found", SenderRejected),
+    ("RCPT", "550-Unrouteable address\r\n550 Sender verify failed", SenderRejected),  # Exim
     ("CONTENT", "550 5.7.60 SMTP; Client does not have permissions to send as this sender", SenderRejected),
     ("CONTENT", "554 5.2.252 SendAsDenied; ann@example.com not allowed to send as bob@example.com", SenderRejected),
     ("CONTENT", "554 Message rejected: Email address is not verified. The following identities failed", SenderRejected),

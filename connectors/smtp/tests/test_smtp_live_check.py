@@ -178,6 +178,7 @@ def test_a_server_on_this_machine_that_wants_tls_first_is_told_with_the_setting_
         ("MAIL", "lorem ipsum", "not_understood", "$.host"),
         # What a server has kept to itself until a recipient was named.
         ("RCPT", f"553 5.7.1 <{SENDER}>: Sender address rejected: not owned by user", "sender_rejected", "$.fromEmail"),
+        ("RCPT", "550-Unrouteable address\r\n550 Sender verify failed", "sender_rejected", "$.fromEmail"),  # Exim
         ("RCPT", "554 5.7.1 <host>: Client host rejected: Access denied", "account_restricted", "$.host"),
         ("RCPT", f"554 5.7.1 <{SENDER}>: Relay access denied", "account_restricted", "$.host"),
         ("RCPT", "550 5.4.5 Daily sending quota exceeded", "usage_limit_exceeded", "$.auth"),
