@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from connector_core.plugins import LoadFailure
     from connector_core.provisioning import Template, TemplateChange, choose_template
     from connector_core.refusals import make_refusal
-    from connector_core.rendering import Content, clean_header, render_content, render_text
+    from connector_core.rendering import Content, clean_header, render_content, render_text, shorten_text
     from connector_core.sandbox.protocol import Sandbox, SandboxMessage
     from connector_core.secrets import Redaction, Secret
     from connector_core.starters import STARTER_LOCALES, starter_templates
@@ -112,6 +112,7 @@ __all__ = [
     "render_content",
     "render_text",
     "sample_payload",
+    "shorten_text",
     "starter_templates",
 ]
 
@@ -163,6 +164,7 @@ _HOMES = {
     "clean_header": "rendering",
     "render_content": "rendering",
     "render_text": "rendering",
+    "shorten_text": "rendering",
     "Sandbox": "sandbox.protocol",
     "SandboxMessage": "sandbox.protocol",
     "Redaction": "secrets",

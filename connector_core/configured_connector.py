@@ -98,8 +98,6 @@ class ConfiguredConnector:
         from connector_core import live
 
         hook, limit = self._find_hook("check_connection"), live.CHECK_SECONDS if seconds is None else seconds
-        if not live.implements(hook):
-            raise live.refuse_unsupported(self._metadata, "check a config", "send a test mail to try it")
         transport = self._transport.within(limit * live.REQUESTS_SHARE)
         ask = partial(hook, config=self.config, transport=transport, metadata=self._metadata)
         return live.collect_findings(ask, self._metadata, self.config.redaction(), limit)
@@ -120,12 +118,12 @@ class ConfiguredConnector:
         from connector_core import live
 
         hook, given, redaction = self._find_hook("provision_templates"), tuple(templates), self.config.redaction()
-        if not live.implements(hook):
-            instead = "its templates are in the config, or you keep them at the provider yourself"
-            raise live.refuse_unsupported(self._metadata, "provision templates", instead)
 
         def ask() -> list[TemplateChange]:
             changes = hook(config=self.config, templates=given, transport=self._transport, metadata=self._metadata)
+            if changes is None:
+                instead = "its templates are in the config, or you keep them at the provider yourself"
+                raise live.refuse_unsupported(self._metadata, "provision templates", instead)
             return live.check_changes(changes, given, redaction)
 
         return [
@@ -148,12 +146,12 @@ class ConfiguredConnector:
         from connector_core import live
 
         hook, limit = self._find_hook("get_usage"), live.USAGE_SECONDS if seconds is None else seconds
-        if not live.implements(hook):
-            raise live.refuse_unsupported(self._metadata, "tell the usage", "look at the provider's own statistics")
         transport = self._transport.within(limit * live.REQUESTS_SHARE)
 
         def ask() -> int:
             count = hook(config=self.config, since=since, transport=transport, metadata=self._metadata)
+            if count is None:
+                raise live.refuse_unsupported(self._metadata, "tell the usage", "look at the provider's own statistics")
             return live.check_count(count)
 
         return live.call(ask, self._metadata, self.config.redaction(), limit)

@@ -58,6 +58,7 @@ _FIXES: dict[type[SendError], str] = {
     TemplateNotFound: "Compare the config with the templates at the provider.",
     UsageLimitExceeded: "Check the billing at the provider.",
 }
+_ITS_WORDS = "Act on what the provider says."
 _LOOK_BETWEEN = "Check the address in the config, and any proxy or login page before it."
 
 
@@ -86,7 +87,8 @@ def explain_failure(error: SendError, provider: str, path: str = "$") -> Finding
     if shown and isinstance(error, ProviderUnavailable | RateLimitExceeded):
         what = "is not available" if isinstance(error, ProviderUnavailable) else "asks to slow down"
         return Finding("error", error.code, path, f"{provider} {what}{shown}.", _FIXES[type(error)])
-    return Finding("error", error.code, path, str(error), _FIXES.get(type(error), "Act on what the provider says."))
+    otherwise = "Check the address and the credentials in the config." if error.provider is None else _ITS_WORDS
+    return Finding("error", error.code, path, str(error), _FIXES.get(type(error), otherwise))
 
 
 def restate_failure(error: SendError, provider: str) -> SendError:

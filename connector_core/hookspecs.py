@@ -81,9 +81,10 @@ def provision_templates(
 ) -> Iterable[TemplateChange] | None:
     """Say what has to change at the provider so that the templates which the config names are there; optional.
 
-    Return one change for each template that the config names at the provider, with what is there and what shall be;
-    `choose_template` finds the latter among `templates`, which are none where the host only wants to read. Nothing is
-    changed before `apply` of a change is called, and nothing is ever deleted.
+    Return one change for each template that the config names at the provider, with what it is for, what is there and
+    what shall be; `choose_template` finds the latter among `templates`, which are none where the host only wants to
+    read. Nothing is changed before `apply` of a change is called, and nothing is ever deleted. None says that the
+    provider stores no templates.
     """
 
 
@@ -91,5 +92,6 @@ def provision_templates(
 def get_usage(config: Config, since: date, transport: Transport, metadata: ConnectorMetadata) -> int | None:
     """Return how many messages the provider took from this config's account since a day, that day included; optional.
 
-    Every request of `transport` ends before the host's time limit, 3 seconds where it names none.
+    Every request of `transport` ends before the host's time limit, 3 seconds where it names none. None says that the
+    provider doesn't tell.
     """

@@ -40,6 +40,7 @@ def diagnose_failure(error: Exception, *, sent: bool | None) -> SendError:
             "The proxy that the environment names can't be used, so nothing was sent: check HTTPS_PROXY and ALL_PROXY; "
             "a SOCKS proxy needs PySocks (pip install pysocks).",
             retryable=False,
+            reason="the proxy that HTTPS_PROXY or ALL_PROXY names can't be used; a SOCKS proxy needs PySocks",
         )
     causes = list(_causes(error))
     if isinstance(error, ValueError) and sent is False:

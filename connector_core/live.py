@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from connector_core.errors import ConnectorError, ProviderUnavailable, SendError, UnsupportedFeature
@@ -28,10 +30,15 @@ USAGE_SECONDS = 3.0
 REQUESTS_SHARE = 0.9
 """The part of a time limit in which requests end, so that what they failed of can still be told."""
 
+CALL_THREAD = "connector-core-call"
+"""The name of a thread in which a connector is asked; after the time limit it may hang for ever."""
+
+NOTHING_GIVEN = "No template is given for its usage type and language: write one, and push it from a folder."
+"""The problem of a change where nobody said what a missing template shall say."""
+
 _MOST_FINDINGS = 1000
 _LONGEST_TEXT = 2000
 _REPORT = "report it to its author"
-_NOTHING_GIVEN = "Nothing was given for its usage type and language: write a template for it."
 
 T = TypeVar("T")
 
@@ -40,13 +47,12 @@ class _TimeIsOver(Exception):
     """What was asked for still isn't there."""
 
 
-def implements(hook: Any) -> bool:
-    """Return whether a plugin does what a hook asks for, wrappers apart."""
-    return any(not one.wrapper and not one.hookwrapper for one in hook.get_hookimpls())
+class _NobodyAnswers(Exception):
+    """No plugin checks this connector's configs."""
 
 
 def collect_findings(
-    ask: Callable[[], Iterable[Iterable[Finding]]], metadata: ConnectorMetadata, redaction: Redaction, seconds: float
+    ask: Callable[[], Sequence[Iterable[Finding]]], metadata: ConnectorMetadata, redaction: Redaction, seconds: float
 ) -> list[Finding]:
     """Return the findings that the plugins yield until the time is over, and what ended a check too early.
 
@@ -56,18 +62,25 @@ def collect_findings(
         redaction: strikes the config's secrets out of the texts.
         seconds: how long it may take.
 
+    Raises:
+        UnsupportedFeature: no plugin answers.
+
     """
     found: list[Finding] = []
     last: Finding | None = None
 
     def run() -> None:
-        for answer in ask():
-            for finding in answer:
-                _check_finding(finding)
-                found.append(finding)
+        answers = ask()
+        if not answers:
+            raise _NobodyAnswers
+        for finding in islice(chain.from_iterable(answers), _MOST_FINDINGS):
+            _check_finding(finding)
+            found.append(finding)
 
     try:
         _run_within(seconds, run)
+    except _NobodyAnswers:
+        raise refuse_unsupported(metadata, "check a config", "send a test mail to try it") from None
     except _TimeIsOver:
         message = f"The check was not done after {seconds:g} seconds, so the rest is not known."
         last = Finding("error", "timed_out", "$", message, "Check the network from this machine, then try again.")
@@ -76,8 +89,9 @@ def collect_findings(
     except ConnectorError as error:
         last = Finding("error", error.code, "$", str(error))
     except Exception as error:  # noqa: BLE001  a foreign connector may raise anything
-        last = Finding("error", "check_failed", "$", f"The live check failed ({type(error).__name__}): {_REPORT}.")
-    findings = found[:_MOST_FINDINGS] if last is None else [*found[:_MOST_FINDINGS], last]
+        message = f"The live check of {metadata.id} failed ({type(error).__name__})."
+        last = Finding("error", "check_failed", "$", message, "Report it to the author of the connector.")
+    findings = [*found] if last is None else [*found, last]
     return list(dict.fromkeys(_clean(one, redaction) for one in findings))
 
 
@@ -107,7 +121,7 @@ def call(ask: Callable[[], T], metadata: ConnectorMetadata, redaction: Redaction
 
 
 def check_changes(
-    changes: Iterable[TemplateChange] | None, given: Sequence[Template], redaction: Redaction
+    changes: Iterable[TemplateChange], given: Sequence[Template], redaction: Redaction
 ) -> list[TemplateChange]:
     """Return the changes that a connector proposes; where nobody said what a missing template shall say, say so.
 
@@ -115,7 +129,7 @@ def check_changes(
         TypeError: they are none.
 
     """
-    listed = list(changes or ())
+    listed = list(changes)
     if not all(isinstance(change, TemplateChange) for change in listed):
         raise TypeError("provision_templates must return changes")
     return [_complete(change, redaction, is_given=bool(given)) for change in listed]
@@ -134,7 +148,7 @@ def check_count(count: object) -> int:
 
 
 def refuse_unsupported(metadata: ConnectorMetadata, what: str, instead: str) -> UnsupportedFeature:
-    """Return the error for what a connector has no hook for."""
+    """Return the error for what no plugin does for a connector."""
     return UnsupportedFeature(f"The connector {metadata.id} can't {what}: {instead}.")
 
 
@@ -153,12 +167,13 @@ def _run_within(seconds: float, action: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001  the caller gets it
             future.set_exception(error)
 
-    threading.Thread(target=run, name="connector-core-call", daemon=True).start()
+    # With the caller's context, which a host's plugin may need, such as for tracing.
+    threading.Thread(target=copy_context().run, args=(run,), name=CALL_THREAD, daemon=True).start()
     try:
         return future.result(seconds)
     except TimeoutError:
-        if future.done():  # the action's own
-            raise
+        if future.done():  # the action's own, or it came at the last moment
+            return future.result()
         raise _TimeIsOver from None
 
 
@@ -170,14 +185,15 @@ def _check_finding(finding: Any) -> None:
 
 
 def _clean(finding: Finding, redaction: Redaction) -> Finding:
-    path, message, fix = (_clean_text(text, redaction) for text in (finding.path, finding.message, finding.fix))
-    return Finding(finding.level, finding.code, path, message, fix)
+    texts = (finding.code, finding.path, finding.message, finding.fix)
+    return Finding(finding.level, *(_clean_text(text, redaction) for text in texts))
 
 
 def _complete(change: TemplateChange, redaction: Redaction, *, is_given: bool) -> TemplateChange:
     is_lacking = is_given and change.before is None and change.after is None
-    problem = change.problem or (_NOTHING_GIVEN if is_lacking else "")
-    return replace(change, name=_clean_text(change.name, redaction), problem=_clean_text(problem, redaction))
+    problem = change.problem or (NOTHING_GIVEN if is_lacking else "")
+    path, name, problem = (_clean_text(text, redaction) for text in (change.path, change.name, problem))
+    return replace(change, path=path, name=name, problem=problem)
 
 
 def _clean_text(text: str, redaction: Redaction) -> str:

@@ -52,6 +52,8 @@ class TemplateChange:
     Args:
         path: the JSON path of the setting that names it.
         name: how the provider knows it, such as its alias.
+        usage_type: the usage type whose words it shall have; of one that several entries name, one that fits all.
+        locale: the language that it shall be in; None for whoever has no template in the own one.
         before: what is there; None where nothing is.
         after: what shall be there; None where nobody said.
         problem: why that can't be done, and what to do instead; empty where it can.
@@ -61,6 +63,8 @@ class TemplateChange:
 
     path: str
     name: str
+    usage_type: str
+    locale: str | None
     before: Template | None
     after: Template | None
     problem: str = ""
@@ -79,15 +83,18 @@ class TemplateChange:
 def choose_template(templates: Iterable[Template], usage_type: str, locale: str | None = None) -> Template | None:
     """Return the template for an entry of a config, or None where none is in its language.
 
-    An entry with a locale takes the template of that language, by RFC 4647 lookup, and `tr` takes one for `tr-TR`, too;
-    an entry without takes the first that is given for the usage type. A usage type that has none takes those of
-    `Generic`.
+    An entry with a locale takes the template of that language, by RFC 4647 lookup, and `tr` takes one for `tr-TR`, too,
+    but `zh-TW` takes none for `zh-CN`, whose script is another; an entry without takes the first that is given for the
+    usage type. A usage type that has none takes those of `Generic`.
     """
     given = list(templates)
     own = [one for one in given if one.usage_type == usage_type] or [one for one in given if one.usage_type == GENERIC]
     if locale is None:
         return next(iter(own), None)
-    by_locale = {normalize_locale(one.locale): one for one in reversed(own) if one.locale is not None}
-    for tag, template in list(by_locale.items()):
-        by_locale.setdefault(tag.partition("-")[0], template)
-    return next((by_locale[tag] for tag in candidate_locales(locale) if tag in by_locale), None)
+    by_locale: dict[str, Template] = {}
+    for one in own:
+        if one.locale is not None:
+            by_locale.setdefault(normalize_locale(one.locale), one)
+    exact = next((by_locale[tag] for tag in candidate_locales(locale) if tag in by_locale), None)
+    regional = f"{normalize_locale(locale)}-"
+    return exact or next((one for tag, one in by_locale.items() if tag.startswith(regional)), None)

@@ -21,6 +21,7 @@ from connector_core.errors import (
     TemplateNotFound,
     UsageLimitExceeded,
 )
+from connector_core.rendering import shorten_text
 from connector_core.transport import parse_retry_after
 
 if TYPE_CHECKING:
@@ -101,18 +102,7 @@ def make_refusal(  # noqa: PLR0913  each of them is a fact about one refusal
 def _quote(said: object) -> str:
     """Return a text on one line; what is no text, as JSON may hold it, becomes one."""
     text = "" if said is None else said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    return _shorten(_CONTROL.sub(" ", text).strip())
-
-
-def _shorten(text: str) -> str:
-    """Return a text cut between two words: a secret that the provider repeats is there whole, to be struck, or not.
-
-    Where there is no space, as in Chinese, it ends after a character that no secret has.
-    """
-    if len(text) <= _MAX_QUOTED:
-        return text
-    start = text[:_MAX_QUOTED]
-    return start.rpartition(" ")[0].rstrip() if " " in start else re.sub(r"[!-~]+\Z", "", start)
+    return shorten_text(_CONTROL.sub(" ", text).strip(), _MAX_QUOTED)
 
 
 def _find_kind(status: int) -> type[SendError]:

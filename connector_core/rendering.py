@@ -78,6 +78,18 @@ def clean_header(value: str) -> str:
     return " ".join(line for line in lines if line)
 
 
+def shorten_text(text: str, longest: int) -> str:
+    """Return a text of at most so many characters, cut between two words.
+
+    So a secret that a provider repeats is there whole, to be struck out, or not at all. Where there is no space, as in
+    Chinese, the text ends after a character that no secret has.
+    """
+    if len(text) <= longest:
+        return text
+    start = text[: longest + 1]
+    return start.rpartition(" ")[0].rstrip() if " " in start else re.sub(r"[!-~]+\Z", "", start[:longest])
+
+
 def derive_text(html: str) -> str:
     """Return the plain text of a mail's HTML: blocks on lines of their own, links followed by their address."""
     # html.parser raises at a marked section that it doesn't know, and Python at a number of more than 4,300 digits.

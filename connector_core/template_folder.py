@@ -6,8 +6,6 @@ file name can't hold everywhere is percent-encoded (RFC 3986, section 2.1), so n
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import secrets
@@ -28,8 +26,8 @@ Status = Literal["written", "unchanged", "kept"]
 MAX_FILE_BYTES = 1_000_000
 """The size of one file; providers take less."""
 
-_SUBJECT, _HTML, _TEXT, _NAME = ".subject.txt", ".html", ".txt", ".name.json"
-_SUFFIXES = (_SUBJECT, _HTML, _TEXT, _NAME)
+_SUBJECT, _HTML, _TEXT = ".subject.txt", ".html", ".txt"
+_SUFFIXES = (_SUBJECT, _HTML, _TEXT)
 """How the files end; a subject also ends like a text, and so stands first."""
 
 _UNSAFE = re.compile(r"\A-|[^A-Za-z0-9_-]")
@@ -39,10 +37,7 @@ _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("
 _LONGEST_STEM = 180
 """Characters, all of them ASCII; most file systems end at 255 bytes."""
 
-_MARK = "~"
-"""Begins the files of a template whose name is too long for one; a file beside them holds the name."""
-
-_MARK_OF_ORDER = "\ufeff"
+_BYTE_ORDER_MARK = "\ufeff"
 """Some editors put it before everything (a "BOM"); it is no part of a template."""
 
 
@@ -129,7 +124,9 @@ def _name_all(templates: Iterable[Template]) -> list[tuple[Template, str]]:
 def _make_stem(template: Template, encode: Callable[[str], str]) -> str:
     steps = [template.usage_type] if template.locale is None else [template.usage_type, template.locale]
     stem = ".".join(encode(step) for step in steps)
-    return stem if len(stem) <= _LONGEST_STEM else _MARK + hashlib.sha256(json.dumps(steps).encode()).hexdigest()[:32]
+    if len(stem) > _LONGEST_STEM:
+        raise ConnectorError(f"The name {stem[:40]}... is too long for a file: shorten the usage type.")
+    return stem
 
 
 def _encode(step: str) -> str:
@@ -153,11 +150,9 @@ def _make_files(template: Template, stem: str) -> dict[str, bytes]:
     # A subject gets a line end, as editors write it: the one that doesn't join with what stands before.
     line_end = "\r\n" if template.subject.endswith("\r") else "\n"
     texts = {_SUBJECT: template.subject + line_end, _HTML: template.html, _TEXT: template.text}
-    if stem.startswith(_MARK):
-        texts[_NAME] = json.dumps({"usageType": template.usage_type, "locale": template.locale}) + "\n"
     files = {}
     for suffix, text in texts.items():
-        mark = _MARK_OF_ORDER if text.startswith(_MARK_OF_ORDER) else ""  # the first one is dropped on reading
+        mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""  # the first one is dropped on reading
         try:
             files[stem + suffix] = f"{mark}{text}".encode()
         except UnicodeEncodeError:
@@ -205,7 +200,7 @@ def _split(file: Path) -> tuple[str, str]:
     """Return how the name of a template's file begins, and how it ends."""
     for suffix in _SUFFIXES:
         stem = file.name.removesuffix(suffix)
-        if stem not in {"", file.name} and (suffix != _NAME or stem.startswith(_MARK)):
+        if stem not in {"", file.name}:
             return stem, suffix
     names = f"SignIn{_SUBJECT}, SignIn{_HTML} and SignIn{_TEXT}, or SignIn.fr{_HTML} for a language"
     raise ConnectorError(f"{file} belongs to no template: the files are {names}. Move it elsewhere.")
@@ -219,7 +214,7 @@ def _read_file(file: Path) -> str:
             content = opened.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
             raise ConnectorError(f"{file} is larger than {MAX_FILE_BYTES // 1000} kB: make it shorter.")
-        return content.decode().removeprefix(_MARK_OF_ORDER)
+        return content.decode().removeprefix(_BYTE_ORDER_MARK)
     except OSError as cause:
         raise ConnectorError(f"{file} can't be read ({cause.strerror}).") from cause
     except UnicodeDecodeError:
@@ -227,7 +222,7 @@ def _read_file(file: Path) -> str:
 
 
 def _make_template(stem: Path, texts: Mapping[str, str]) -> Template:
-    usage_type, locale = _read_name(stem, texts.get(_NAME))
+    usage_type, locale = _read_name(stem)
     if _SUBJECT not in texts:
         raise ConnectorError(f"{stem}{_SUBJECT} is missing: write the subject into it.")
     if _HTML not in texts and _TEXT not in texts:
@@ -241,17 +236,8 @@ def _make_template(stem: Path, texts: Mapping[str, str]) -> Template:
     )
 
 
-def _read_name(stem: Path, document: str | None) -> tuple[str, str | None]:
+def _read_name(stem: Path) -> tuple[str, str | None]:
     """Return the usage type and the language that files are for."""
-    if stem.name.startswith(_MARK):
-        try:
-            match json.loads(document or ""):
-                case {"usageType": str(usage_type), "locale": str() | None as locale}:
-                    return usage_type, locale
-        except (ValueError, RecursionError):
-            pass
-        example = '{"usageType": "SignIn", "locale": "fr"}'
-        raise ConnectorError(f"{stem}{_NAME} does not say what {stem.name}.* is for: write {example} into it.")
     try:
         steps = [_decode(step) for step in stem.name.split(".")]
     except UnicodeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -95,12 +95,15 @@ class StoringConnector(FakeConnector):
             )
         after = choose_template(templates, usage_type, locale)
         change = TemplateChange(
-            path=path, name=alias, before=stored, after=after, problem=self.store.blocked.get(alias, "")
+            path=path,
+            name=alias,
+            usage_type=usage_type,
+            locale=locale,
+            before=stored,
+            after=after,
+            problem=self.store.blocked.get(alias, ""),
         )
-        if after is None:
-            return change
-        apply = partial(self.store.write, alias, after)
-        return TemplateChange(path=path, name=alias, before=stored, after=after, problem=change.problem, apply=apply)
+        return change if after is None else replace(change, apply=partial(self.store.write, alias, after))
 
 
 def add_connector(connector: FakeConnector, install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:

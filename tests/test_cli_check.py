@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,11 +19,10 @@ from terminal import needs_terminal, run_at_terminal
 
 from connector_core import Finding, Host
 from connector_core.testing.wire_behaviours import respond
-from connector_core.testing.wire_server import WireServer, refuse_connections
+from connector_core.testing.wire_server import HANG_GUARD, WireServer, refuse_connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
     from typing import Any
 
     from connector_core import Sandbox
@@ -183,6 +184,52 @@ def test_a_standard_input_that_is_closed_is_wrong_use() -> None:
     done = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)  # noqa: S602  our own command
     assert (done.returncode, done.stdout) == (2, "")
     assert "name a JSON file" in done.stderr
+
+
+STUCK = """
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+from connector_core import ConnectorMetadata, Finding, hookimpl
+from fakes import SCHEMA
+
+
+@hookimpl
+def connector_metadata():
+    texts = {name: {"en": "x"} for name in ("name", "description", "guide")}
+    return ConnectorMetadata(id="stuck-mail", type="Email", config_schema=SCHEMA, **texts)
+
+
+@hookimpl
+def send_message():
+    raise NotImplementedError
+
+
+@hookimpl
+def check_connection():
+    yield Finding("ok", "reached", "$", "The provider is there.")
+    ThreadPoolExecutor().submit(Event().wait).result()
+"""
+
+
+def test_a_thread_in_which_a_connector_waits_for_ever_does_not_keep_the_process(
+    install: Callable[..., Path], tmp_path: Path
+) -> None:
+    site = install("dist-stuck", {"stuck-mail": "connector_that_is_stuck"}, {"connector_that_is_stuck": STUCK})
+    (tmp_path / "config.json").write_text(json.dumps({"token": SECRET}))
+    program = "from connector_core import live, cli; live.CHECK_SECONDS = 0.2; cli.main()"
+    arguments = ["check", "stuck-mail", "--config", str(tmp_path / "config.json"), "--json"]
+    folders = os.pathsep.join([str(site), str(Path(__file__).parent)])
+    done = subprocess.run(  # noqa: S603  our own command
+        [sys.executable, "-c", program, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=HANG_GUARD,
+        env={**os.environ, "PYTHONPATH": folders},
+    )
+    assert done.returncode == 1, done.stderr
+    assert [one["code"] for one in json.loads(done.stdout)["findings"]] == ["reached", "timed_out"]
 
 
 @needs_terminal

@@ -20,6 +20,7 @@ from live_fakes import (
     write_fake_config,
     write_files,
 )
+from terminal import needs_terminal, run_at_terminal
 
 from connector_core import starter_templates
 
@@ -60,7 +61,7 @@ def test_the_templates_of_a_folder_serve_their_own_entries_alone(store: Store, t
     ]
     assert store.templates["signin"] == make_template("Kept")
     assert store.templates["generic"].subject == "Words"
-    assert "The folder has no template" in done.json()["changes"][2]["problem"]
+    assert "No template is given" in done.json()["changes"][2]["problem"]
 
 
 def test_a_language_of_a_folder_that_is_named_serves_an_entry_without_a_locale(store: Store, tmp_path: Path) -> None:
@@ -80,6 +81,21 @@ def test_a_language_that_a_folder_lacks_is_wrong_use(store: Store, tmp_path: Pat
     done = push("-", "--from", str(folder), "--locale", "en", stdin=config)
     assert (done.code, store.templates) == (2, {})
     assert "choose among fr." in done.stderr
+
+
+@needs_terminal
+def test_what_a_folder_names_its_languages_can_not_write_to_the_terminal_what_it_likes(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "t")
+    for suffix in ("subject.txt", "txt"):
+        (folder / f"SignIn.%1B%5B2J.{suffix}").write_text("Words")
+    (tmp_path / "config.json").write_text("{}")
+    config = ("--config", str(tmp_path / "config.json"))
+    code, shown = run_at_terminal(
+        "templates", "push", "postmark-mail", *config, "--from", str(folder), "--locale", "en", env={"NO_COLOR": "1"}
+    )
+    assert code == 2
+    assert "choose among \\x1b[2J." in " ".join(shown.split())
+    assert "\x1b" not in shown
 
 
 def test_a_template_of_a_folder_that_serves_nothing_is_noted(store: Store, tmp_path: Path) -> None:

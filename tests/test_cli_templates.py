@@ -225,8 +225,8 @@ def test_a_language_that_no_entry_is_for_is_noted_with_the_entry_to_add(store: S
     done = push(write_fake_config(tmp_path, make_entry("SignIn")), "--locale", "en,zh-CN", "--json")
     assert (done.code, [*store.templates]) == (0, ["signin"])
     assert done.stderr == (
-        'No entry of the config is for zh-CN: add one for each usage type, such as {"usageType": "SignIn", "alias": '
-        '"signin-zh-CN", "locale": "zh-CN"} in $.templates.\n'
+        'No entry of the config is for zh-CN: add one for each usage type, with "locale": "zh-CN" and a template of '
+        "its own.\n"
     )
 
 

@@ -70,6 +70,27 @@ def test_at_postmark_what_was_pulled_and_edited_is_pushed(sandbox: Sandbox, tmp_
     assert sandbox.messages[0].text == "Edited: 000000\n"
 
 
+def test_a_template_that_several_entries_share_moves_from_one_server_to_another(tmp_path: Path) -> None:
+    shared = [{"usageType": name, "templateAlias": "our-code"} for name in FOUR]
+    folder = str(tmp_path / "t")
+    with Host.discover() as host:
+        for option in (["--type", "Generic"], ["--from", folder]):
+            with host["postmark-mail"].create_sandbox() as running:
+                file = write_sandbox_config(tmp_path, running, templates=shared)
+                pushed = run("templates", "push", "postmark-mail", "--config", file, "--json", *option)
+                run("templates", "pull", "postmark-mail", "--config", file, "--into", folder)
+            assert (pushed.code, pushed.stderr) == (0, "")
+            assert [(one["action"], one["applied"]) for one in pushed.json()["changes"]] == [("create", True)]
+
+
+def test_a_usage_type_that_shares_its_template_has_none_of_its_own(sandbox: Sandbox, tmp_path: Path) -> None:
+    shared = [{"usageType": name, "templateAlias": "our-code"} for name in FOUR]
+    file = write_sandbox_config(tmp_path, sandbox, templates=shared)
+    done = run("templates", "push", "postmark-mail", "--config", file, "--type", "SignIn")
+    assert (done.code, done.stdout) == (2, "")
+    assert "no template of its own for SignIn: choose among Generic." in " ".join(done.stderr.split())
+
+
 def find_subjects(sandbox: Sandbox) -> dict[str, str]:
     """Return the subject that each template of the sandbox's config has."""
     with Host.discover() as host, host["postmark-mail"].configure(sandbox.config) as mail:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
 from connector_core import (
     AuthorizationFailed,
@@ -16,7 +17,7 @@ from connector_core import (
     make_refusal,
 )
 from connector_core.findings import restate_failure
-from connector_core.http_failure import diagnose_failure
+from connector_core.http_failure import MALFORMED_REQUEST, diagnose_failure
 
 ANSWERS = {
     401: ("authorization_failed", AuthorizationFailed),
@@ -60,6 +61,22 @@ def test_a_broken_line_is_told_with_its_reason_and_without_a_message(*, sent: bo
     assert error.reason in finding.message
     assert "message" not in f"{finding.message} {finding.fix}"
     assert "sent" not in finding.message
+
+
+def test_a_request_that_could_not_be_written_leads_to_the_config_and_not_to_the_provider() -> None:
+    finding = explain_failure(SendError(MALFORMED_REQUEST), "Acme")
+
+    assert "provider" not in finding.fix
+    assert "config" in finding.fix
+
+
+def test_a_proxy_that_can_not_be_used_is_named_as_the_reason() -> None:
+    finding = explain_failure(diagnose_failure(requests.exceptions.InvalidProxyURL(), sent=None), "Acme")
+
+    assert finding.code == "not_reached"
+    assert "HTTPS_PROXY" in finding.message
+    assert "sent" not in finding.message
+    assert "status page" not in finding.fix
 
 
 @pytest.mark.parametrize("error", [DeliveryUnknown("Lost."), InvalidResponse("What?"), ProviderUnavailable("Gone.")])

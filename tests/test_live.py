@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+from contextvars import ContextVar
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +135,27 @@ def test_a_wrapper_alone_is_no_live_check(make_host: Callable[..., Host]) -> Non
         connector.check_connection(CONFIG)
 
 
+def test_a_plugin_that_says_nothing_of_a_connector_is_no_live_check(make_host: Callable[..., Host]) -> None:
+    class Policy:
+        @hookimpl
+        def check_connection(self) -> None:
+            """Say nothing."""
+
+        @hookimpl
+        def provision_templates(self) -> None:
+            """Say nothing."""
+
+        @hookimpl
+        def get_usage(self) -> None:
+            """Say nothing."""
+
+    mail = make_host(FakeConnector(), plugins=[Policy()])["alpha-mail"].configure(CONFIG)
+
+    for ask in (mail.check_connection, mail.plan_templates, lambda: mail.get_usage(SINCE)):
+        with pytest.raises(UnsupportedFeature):
+            ask()
+
+
 def test_what_was_found_before_a_failure_stays(configure: Callable[..., ConfiguredConnector]) -> None:
     def find(*_: Any) -> Iterator[Finding]:
         yield GOOD
@@ -165,6 +188,7 @@ def test_a_check_that_breaks_the_contract_is_a_finding(
     (finding,) = configure(findings=lambda *_: make()).check_connection()
 
     assert (finding.level, finding.code) == ("error", "check_failed")
+    assert "author" in finding.fix
     assert SECRET not in finding.message
 
 
@@ -193,6 +217,21 @@ def test_a_check_that_hangs_tells_what_it_found_so_far(configure: Callable[..., 
     assert last.fix
 
 
+def test_what_a_host_keeps_for_a_request_of_its_own_is_there_in_a_check_and_in_a_usage(
+    configure: Callable[..., ConfiguredConnector],
+) -> None:
+    tenant = ContextVar("tenant", default=0)
+    connector = configure(
+        findings=lambda *_: [Finding("ok", "x", "$", f"{tenant.get()}")], usage=lambda *_: tenant.get()
+    )
+    token = tenant.set(7)
+    try:
+        assert connector.check_connection()[0].message == "7"
+        assert connector.get_usage(SINCE) == 7
+    finally:
+        tenant.reset(token)
+
+
 def test_a_silent_provider_is_a_finding_in_time(configure: Callable[..., ConfiguredConnector]) -> None:
     def find(_: Config, transport: Transport) -> Iterator[Finding]:
         transport.request("GET", url, headers={})
@@ -206,7 +245,7 @@ def test_a_silent_provider_is_a_finding_in_time(configure: Callable[..., Configu
 
 
 def test_no_finding_shows_a_secret_or_a_line_break(configure: Callable[..., ConfiguredConnector]) -> None:
-    leaking = Finding("error", "x", f"$.a.{SECRET}", f"one\n{SECRET}\x1b[2J", f"two {SECRET}")
+    leaking = Finding("error", f"x-{SECRET}", f"$.a.{SECRET}", f"one\n{SECRET}\x1b[2J", f"two {SECRET}")
 
     (finding,) = configure(findings=lambda *_: [leaking]).check_connection()
 
@@ -244,7 +283,8 @@ def test_what_a_connector_has_no_hook_for_is_unsupported(
 
 
 def change(**parts: Any) -> TemplateChange:
-    return TemplateChange(**{"path": "$.templates[0]", "name": "a", "before": None, "after": None, **parts})
+    required = {"path": "$.templates[0]", "name": "a", "usage_type": "SignIn", "locale": None}
+    return TemplateChange(**{**required, "before": None, "after": None, **parts})
 
 
 def test_planning_changes_nothing_and_applying_does(configure: Callable[..., ConfiguredConnector]) -> None:
@@ -298,13 +338,14 @@ def test_a_change_that_fails_says_nothing_of_a_message(configure: Callable[..., 
 
 
 def test_a_change_that_fails_shows_no_secret(configure: Callable[..., ConfiguredConnector]) -> None:
-    failing = change(apply=lambda: raise_(RuntimeError(SECRET)), problem=f"No: {SECRET}\nno", name=SECRET)
+    parts = {"path": f"$.{SECRET}", "name": SECRET, "problem": f"No: {SECRET}\nno"}
+    failing = change(apply=lambda: raise_(RuntimeError(SECRET)), **parts)
     (planned,) = configure(changes=lambda _: [failing]).plan_templates()
 
     with pytest.raises(ConnectorError) as raised:
         planned.apply()
 
-    assert SECRET not in f"{planned.problem} {planned.name} {raised.value} {raised.value.__cause__}"
+    assert SECRET not in f"{planned.path} {planned.problem} {planned.name} {raised.value} {raised.value.__cause__}"
 
 
 # Usage
@@ -403,7 +444,7 @@ def test_closing_a_transport_within_a_time_leaves_the_connections() -> None:
 
 def test_what_is_collected_has_a_bound(configure: Callable[..., ConfiguredConnector]) -> None:
     def find(*_: Any) -> Iterable[Finding]:
-        return (Finding("ok", "x", "$", f"{number} " + "x" * 5000) for number in range(1500))
+        return (Finding("ok", "x", "$", f"{number} " + "x" * 5000) for number in itertools.count())
 
     findings = configure(findings=find).check_connection()
 

@@ -29,6 +29,7 @@ ALL = [ENGLISH, FRENCH, CHINESE, GENERIC]
         ("SignIn", "FR_ca", FRENCH),
         ("SignIn", "zh", CHINESE),
         ("SignIn", "zh-CN", CHINESE),
+        ("SignIn", "zh-TW", None),  # another script
         ("SignIn", "de", None),
         ("PasswordChanged", None, GENERIC),
         ("PasswordChanged", "fr", None),
@@ -48,6 +49,13 @@ def test_the_exact_language_goes_before_a_related_one() -> None:
     plain = template(locale="zh")
 
     assert choose_template([CHINESE, plain], "SignIn", "zh") is plain
+
+
+def test_of_two_regions_a_language_takes_the_first_that_is_given() -> None:
+    taiwanese = template(locale="zh-TW")
+
+    assert choose_template([CHINESE, taiwanese], "SignIn", "zh") is CHINESE
+    assert choose_template([taiwanese, CHINESE], "SignIn", "zh") is taiwanese
 
 
 def test_nothing_is_chosen_where_nothing_is_given() -> None:
@@ -81,7 +89,15 @@ def test_any_other_difference_is_one(part: str) -> None:
 def test_what_a_change_does_follows_from_before_and_after(
     before: Template | None, after: Template | None, problem: str, action: str
 ) -> None:
-    change = TemplateChange(path="$.templates[0]", name="a", before=before, after=after, problem=problem)
+    change = TemplateChange(
+        path="$.templates[0]",
+        name="a",
+        usage_type="SignIn",
+        locale=None,
+        before=before,
+        after=after,
+        problem=problem,
+    )
 
     assert change.action == action
     change.apply()  # nothing to do is no error

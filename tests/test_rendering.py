@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from connector_core import Content, clean_header, render_content, render_text
+from connector_core import Content, clean_header, render_content, render_text, shorten_text
 from connector_core.rendering import derive_text
 
 PAYLOAD = {
@@ -315,3 +315,28 @@ def test_text_and_html_can_be_written_in_utf_8_whatever_the_payload() -> None:
     content = render_content({"name": "half \ud83d pair"}, subject="s", html="<p>{{name}}</p>", text="{{name}}")
     assert content.text.encode() == "half \ufffd pair".encode()
     assert content.html.encode() == "<p>half \ufffd pair</p>".encode()
+
+
+@given(st.text() | st.text("ab 字"), st.integers(1, 50))
+def test_a_text_is_never_cut_within_a_word_that_may_be_a_secret(text: str, longest: int) -> None:
+    cut = shorten_text(text, longest)
+
+    assert len(cut) <= longest
+    assert text.startswith(cut)
+    assert (cut == text) == (len(text) <= longest)
+    last, following = cut[-1:], text[len(cut) : len(cut) + 1]
+    assert not ("!" <= last <= "~" and "!" <= following <= "~")
+
+
+@pytest.mark.parametrize(
+    ("text", "longest", "cut"),
+    [
+        ("one two", 7, "one two"),
+        ("one two", 6, "one"),
+        ("one two", 3, "one"),
+        ("one two", 2, ""),
+        ("验证码key123", 5, "验证码"),
+    ],
+)
+def test_a_text_is_cut_between_two_words(text: str, longest: int, cut: str) -> None:
+    assert shorten_text(text, longest) == cut

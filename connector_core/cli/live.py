@@ -81,7 +81,7 @@ def send_test(  # noqa: PLR0913, PLR0917  one argument an option
     all_types: bool,  # noqa: FBT001  Click calls it by keyword
     locale: str | None,
 ) -> None:
-    """Check a config that is stored nowhere yet, then send a message with it, whose code is 000000."""
+    """Check a config, then send a message with it, whose code is 000000; the config is stored nowhere."""
     usage_types = USAGE_TYPES if all_types else (GENERIC,)
     messages = [Message(to=to, type=one, payload=sample_payload(one, locale)) for one in usage_types]
     with discover() as host:

@@ -18,20 +18,19 @@ from connector_core.cli.options import (
     open_config,
 )
 from connector_core.cli.output import FAILED, Group, find_width
-from connector_core.cli.template_choice import Choice, Entries, Purpose, find_languages, read_folder
+from connector_core.cli.template_choice import Choice, find_languages
 from connector_core.cli.template_diff import describe_differences, list_differences
 from connector_core.errors import ConnectorError
 from connector_core.starters import STARTER_LOCALES, starter_templates
-from connector_core.template_folder import write_templates
+from connector_core.template_folder import read_templates, write_templates
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from connector_core.cli.output import Session
     from connector_core.provisioning import Template, TemplateChange
 
 _COLOURS = {"create": "green", "update": "yellow", "blocked": "red", "missing": "yellow", "kept": "red"}
-_FOLDER = "templates"
 
 
 @click.group("templates", cls=Group)
@@ -75,15 +74,14 @@ def push_templates(  # noqa: PLR0913, PLR0917  one argument an option
 
     An update replaces what somebody wrote, so it is asked for each, or needs --yes.
     """
-    choice = _choose(folder, languages, usage_types)
+    choice = _choose(session, folder, languages, usage_types)
     with discover() as host:
         connector = host[connector_id]
         with connector.configure(open_config(session, connector, config_file)) as configured:
-            entries = Entries(configured.config)
             planned = configured.plan_templates(choice.templates)
-            _refuse_unknown_types(usage_types, entries.list_usage_types(planned))
-            changes = list(choice.limit(planned, entries))
-            for sentence in choice.describe_unused(changes, entries):
+            _refuse_unknown_types(session, usage_types, dict.fromkeys(change.usage_type for change in planned))
+            changes = list(choice.limit(planned))
+            for sentence in choice.describe_unused(changes):
                 session.note(sentence)
             asks = not (dry_run or is_sure) and _is_at_a_terminal(session, config_file)
             width = find_width(session.clean(change.path) for change in changes)
@@ -128,9 +126,12 @@ def pull_templates(
     with discover() as host:
         connector = host[connector_id]
         with connector.configure(open_config(session, connector, config_file)) as configured:
-            entries = Entries(configured.config)
             changes = configured.plan_templates()
-    found = _find_stored(changes, entries)
+    found = {
+        place: replace(change.before, usage_type=change.usage_type, locale=change.locale)
+        for place, change in enumerate(changes)
+        if change.before is not None
+    }
     written = {id(one.template): one for one in write_templates(folder, found.values(), overwrite=is_sure)}
     documents = []
     for place, change in enumerate(changes):
@@ -150,24 +151,30 @@ def pull_templates(
         raise click.exceptions.Exit(FAILED)
 
 
-def _choose(folder: Path | None, named: str | None, usage_types: Sequence[str]) -> Choice:
+def _choose(session: Session, folder: Path | None, named: str | None, usage_types: Sequence[str]) -> Choice:
     """Return the templates to push."""
-    given: list[Template] = [] if folder is None else read_folder(folder)
+    given: list[Template] = [] if folder is None else read_templates(folder)
+    if folder is not None and not given:
+        advice = "write some, such as SignIn.subject.txt with SignIn.html, or pull them"
+        raise ConnectorError(f"There are no templates in {folder}: {advice}.")
     available = STARTER_LOCALES if folder is None else [one.locale for one in given if one.locale is not None]
     try:
         languages = [] if named is None else find_languages(named, available)
     except ValueError as cause:
-        raise click.BadParameter(str(cause), param_hint="'--locale'") from None
+        raise click.BadParameter(session.clean(str(cause)), param_hint="'--locale'") from None
     if folder is None:
         given = starter_templates(languages or STARTER_LOCALES)
-    return Choice(given, languages, usage_types, is_exact=folder is not None)
+    elif languages:
+        order = {language: place for place, language in enumerate([None, *languages])}
+        given = sorted((one for one in given if one.locale in order), key=lambda one: order[one.locale])
+    return Choice(templates=given, languages=languages, usage_types=usage_types, is_exact=folder is not None)
 
 
-def _refuse_unknown_types(named: Sequence[str], known: Sequence[str]) -> None:
+def _refuse_unknown_types(session: Session, named: Sequence[str], known: Collection[str]) -> None:
     for usage_type in named:
         if usage_type not in known:
-            problem = f"the config names no template for {usage_type!r}: choose among {', '.join(known)}."
-            raise click.BadParameter(problem, param_hint="'--type'")
+            problem = f"the config names no template of its own for {usage_type}: choose among {', '.join(known)}."
+            raise click.BadParameter(session.clean(problem), param_hint="'--type'")
 
 
 def _is_at_a_terminal(session: Session, config_file: BinaryIO) -> bool:
@@ -229,21 +236,6 @@ def _summarize(documents: Sequence[dict[str, Any]], *, is_plan: bool) -> str:
     counts = [f"{outcomes.count(word):,} {word}" for word in words.values() if word in outcomes]
     start = "Nothing was changed" if is_plan else "Done"
     return f"{start}: {', '.join(counts) or 'there is no template to write'}."
-
-
-def _find_stored(changes: Sequence[TemplateChange], entries: Entries) -> dict[int, Template]:
-    """Return what the provider has, by the place of its change; each for another usage type or language."""
-    found: dict[int, Template] = {}
-    taken: set[Purpose] = set()
-    for place, change in enumerate(changes):
-        if change.before is None:
-            continue
-        purpose, entry = entries.find_purpose(change), entries.find(change)
-        if purpose in taken and entry is not None:  # templates that serve several entries each may meet in one
-            purpose = entry.purpose
-        taken.add(purpose)
-        found[place] = replace(change.before, usage_type=purpose.usage_type, locale=purpose.locale)
-    return found
 
 
 def _describe_files(session: Session, documents: Sequence[dict[str, Any]], folder: Path) -> str:

@@ -17,6 +17,7 @@ from connector_core import (
     SendError,
     clean_header,
     explain_failure,
+    shorten_text,
 )
 from connector_mailgun.plugin import MailgunRequests, read_refusal, read_text
 from connector_mailgun.templates import judge_template, list_templates
@@ -164,6 +165,4 @@ def _lacks(answer: Response) -> bool:
 
 
 def _shorten(text: str) -> str:
-    """Return a text cut between two words: a key that is repeated is there whole, to be struck by the core, or not."""
-    line = clean_header(text)
-    return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE + 1].rpartition(" ")[0]
+    return shorten_text(clean_header(text), _LONGEST_QUOTE)

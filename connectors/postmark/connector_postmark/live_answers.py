@@ -16,6 +16,7 @@ from connector_core import (
     SendError,
     clean_header,
     explain_failure,
+    shorten_text,
 )
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from connector_postmark.api import PostmarkApi
 
 _LONGEST_QUOTE = 200
-_MOST_READ = 10_000
 _SAYS_NOTHING = (AuthorizationFailed, DeliveryUnknown, InvalidResponse, ProviderUnavailable, RateLimitExceeded)
 """What tells of Postmark as a whole, and nothing of what it was asked."""
 
@@ -74,19 +74,9 @@ def explain(error: SendError) -> Finding:
         fix = "Copy the Server API token again, from the tab API Tokens of the server; the account token won't do."
         return Finding("error", error.code, "$.serverToken", "Postmark refuses the server token.", fix)
     finding = explain_failure(error, "Postmark", "$.apiUrl")
-    if len(finding.message) > _LONGEST_QUOTE:
-        return replace(finding, message=finding.message.partition(" (Postmark: ")[0][:_LONGEST_QUOTE])
-    return finding
+    return replace(finding, message=shorten_text(finding.message, _LONGEST_QUOTE))
 
 
 def shorten(text: object, longest: int = _LONGEST_QUOTE) -> str:
-    """Return a text of Postmark's on one line, empty where it is none.
-
-    It is cut between two words: a token that Postmark repeats is there whole, to be struck by the core, or not at all.
-    """
-    if not isinstance(text, str):
-        return ""
-    start = text[:_MOST_READ]
-    line = clean_header(start)
-    is_whole = start == text and len(line) <= longest
-    return line if is_whole else line[: longest + 1].rpartition(" ")[0]
+    """Return a text of Postmark's on one line, empty where it is none."""
+    return shorten_text(clean_header(text), longest) if isinstance(text, str) else ""

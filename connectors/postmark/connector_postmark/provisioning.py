@@ -77,12 +77,12 @@ def plan_changes(config: Config, templates: Sequence[Template], transport: Trans
 
 
 def _read_all(api: PostmarkApi, named: Sequence[NamedTemplate]) -> list[_Stored | None]:
-    with ThreadPoolExecutor(_PARALLEL) as pool:
-        reading = [pool.submit(_read, api, one) for one in named]
-        try:
-            return [future.result() for future in reading]
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # after a failure the rest need not be asked for
+    pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="postmark-templates")
+    try:
+        return list(pool.map(partial(_read, api), named))
+    finally:
+        # After a failure the rest need not be asked for, nor waited for.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _join_same(
@@ -102,7 +102,15 @@ def _plan_change(
     wanted = choose_template(templates, named.usage_type, named.locale)
     before = None if there is None else replace(there.content, usage_type=named.usage_type, locale=named.locale)
     problem = _find_problem(named, there, wanted)
-    change = TemplateChange(path=named.path, name=str(named.reference), before=before, after=wanted, problem=problem)
+    change = TemplateChange(
+        path=named.path,
+        name=str(named.reference),
+        usage_type=named.usage_type,
+        locale=named.locale,
+        before=before,
+        after=wanted,
+        problem=problem,
+    )
     if wanted is None or change.action not in {"create", "update"}:
         return change
     return replace(change, apply=partial(_apply, api, named, there, wanted))

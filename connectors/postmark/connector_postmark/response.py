@@ -27,6 +27,7 @@ from connector_core import (
     TemplateNotFound,
     UsageLimitExceeded,
     parse_retry_after,
+    shorten_text,
 )
 
 if TYPE_CHECKING:
@@ -278,8 +279,7 @@ def _words(value: object) -> str | None:
 
 
 def _shortened(said: str | None) -> str | None:
-    # Cut between two words: a token that Postmark repeats is there whole, to be struck by the core, or not at all.
-    return said if said is None or len(said) <= _MAX_QUOTED else said[:_MAX_QUOTED].rpartition(" ")[0]
+    return None if said is None else shorten_text(said, _MAX_QUOTED)
 
 
 def _sentence(advice: str, said: str | None) -> str:

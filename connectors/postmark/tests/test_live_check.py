@@ -99,6 +99,7 @@ def test_the_test_token_is_named_without_a_request(token: str, postmark: Connect
         assert server.requests == []
     assert [describe(finding) for finding in findings] == [("warning", "test_token", "$.serverToken")]
     assert find_problem(findings).message.endswith("nothing else can be checked with it.")
+    assert "***" not in find_problem(findings).message
 
 
 def test_a_sandbox_server_of_postmark_is_a_warning(postmark: Connector) -> None:

@@ -241,6 +241,16 @@ def test_hundreds_of_templates_are_planned(postmark: Connector) -> None:
         assert [change.action for change in changes] == ["keep"] * 600
 
 
+def test_after_a_failure_the_rest_is_not_waited_for() -> None:
+    def behave(line: Line) -> None:
+        is_first = line.request.target.endswith("/signin")
+        (wire.respond(500) if is_first else wire.stay_silent)(line)
+
+    patient = Limits(read=2 * HANG_GUARD, total=2 * HANG_GUARD)
+    with WireServer(behave) as server, Host.discover(limits=patient) as host:
+        fail(lambda: plan(host["postmark-mail"], server.url))
+
+
 def test_after_a_failure_the_rest_is_not_asked_for(impatient: Connector) -> None:
     with WireServer(wire.respond(500), wire.stay_silent) as server:
         fail(lambda: plan(impatient, server.url, templates=make_entries(600)))

@@ -14,6 +14,7 @@ from connector_core import (
     ascii_address,
     explain_failure,
     format_path,
+    shorten_text,
 )
 from connector_sendgrid.answers import MAY_NOT, NOT_FOUND, read_list
 from connector_sendgrid.plugin import SendGridRequests, read_refusal
@@ -108,11 +109,6 @@ def _list_templates(entries: Collection[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _explain(error: SendError, path: str) -> Finding:
-    """Return the finding for a request that failed, with little of what SendGrid said.
-
-    It is cut between two words: a key that SendGrid repeats is there whole, to be struck by the core, or not at all.
-    """
+    """Return the finding for a request that failed, with little of what SendGrid said."""
     finding = explain_failure(error, "SendGrid", path)
-    if len(finding.message) <= _LONGEST:
-        return finding
-    return replace(finding, message=finding.message[: _LONGEST + 1].rpartition(" ")[0])
+    return replace(finding, message=shorten_text(finding.message, _LONGEST))

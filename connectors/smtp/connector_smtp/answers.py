@@ -24,6 +24,7 @@ from connector_core import (
     SenderRejected,
     SendError,
     UsageLimitExceeded,
+    shorten_text,
 )
 from connector_smtp.failures import explain_break, explain_silence
 
@@ -182,7 +183,7 @@ def refuse(reply: Reply, stage: Stage, recipient: str = "") -> SendError:
         recipient: the recipient of the mail, for an error that is about it.
 
     """
-    quote = shorten(reply.words)
+    quote = shorten_text(reply.words, _MAX_QUOTED)
     provider = ProviderReply(code=reply.enhanced or reply.code, message=quote or None, status=reply.code)
     if not reply.is_refusal:
         return _refuse_unknown(stage, provider if reply.code > 0 else None)
@@ -211,17 +212,6 @@ def explain_loss(stage: Stage, reason: str, *, complete: bool = False) -> SendEr
             "before you send it again."
         )
     return explain_silence(reason) if stage == "greeting" else explain_break(reason)
-
-
-def shorten(words: str, most: int = _MAX_QUOTED) -> str:
-    """Return words cut between two of them, so that what is left of a secret that stands there is none of it.
-
-    Where there is no space, as in Chinese, they end after a character that no secret has.
-    """
-    if len(words) <= most:
-        return words
-    start = words[:most]
-    return start.rpartition(" ")[0].rstrip() if " " in start else re.sub(r"[!-~]+\Z", "", start)
 
 
 def _refuse_unknown(stage: Stage, provider: ProviderReply | None) -> SendError:

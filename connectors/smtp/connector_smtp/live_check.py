@@ -24,9 +24,9 @@ from connector_core import (
     SendError,
     Transport,
     UsageLimitExceeded,
+    shorten_text,
 )
 from connector_smtp.access import Access
-from connector_smtp.answers import shorten
 from connector_smtp.content import Mail
 from connector_smtp.failures import NoConnection
 
@@ -195,4 +195,4 @@ def _quote(error: SendError) -> str:
     if reply is None:
         return ""
     known = dict.fromkeys(str(part) for part in (reply.status, reply.code) if part is not None)
-    return f" ({shorten(' '.join([*known, reply.message or '']).strip(), _MOST_QUOTED)})"
+    return f" ({shorten_text(' '.join([*known, reply.message or '']).strip(), _MOST_QUOTED)})"
