@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 OK = Finding("ok", "credentials_accepted", "$.token", "The token works.")
 WARNING = Finding("warning", "sender_unknown", "$", "The sender can't be seen.", "Send a test mail.")
+SILENT = Finding("error", "no_answer", "$.apiUrl", "Acme gave no whole answer.", "Try again.")
 ERROR = Finding("error", "template_not_found", "$.templates[0].alias", "There is no template.", "Create it.")
 
 
@@ -87,6 +88,8 @@ def test_people_see_aligned_lines_errors_last_fixes_below_and_a_count(add: Add, 
         ([OK], "The config works: 1 ok."),
         ([OK, WARNING, WARNING], "The config works: 2 warnings, 1 ok."),
         ([ERROR, ERROR], "The config does not work: 2 errors."),
+        ([ERROR, SILENT], "The config does not work: 2 errors."),
+        ([OK, SILENT], "The config could not be checked: 1 error, 1 ok."),
         ([], "The config works: the check has nothing to say."),
     ],
 )

@@ -34,6 +34,13 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 """The levels from good to bad: what is bad stands last, where people look first."""
 
 
+_NOT_TOLD = {
+    *("check_failed", "no_answer", "not_reached", "not_understood"),
+    *("provider_unavailable", "rate_limit_exceeded", "timed_out"),
+}
+"""Codes of errors that say nothing of the config itself."""
+
+
 def _read_day(_ctx: click.Context, _option: click.Parameter, text: str) -> date:
     """Return the day that an option names, which must have begun."""
     try:
@@ -148,7 +155,9 @@ def _count_findings(findings: Sequence[Finding]) -> str:
     counts = [count(levels.count(level), level) for level in ("error", "warning") if level in levels]
     if "ok" in levels:
         counts.append(f"{levels.count('ok'):,} ok")
-    verdict = "The config works" if _works(findings) else "The config does not work"
+    errors = {one.code for one in findings if one.level == "error"}
+    verdict = "The config does not work" if errors - _NOT_TOLD else "The config could not be checked"
+    verdict = verdict if errors else "The config works"
     return f"{verdict}: {', '.join(counts) or 'the check has nothing to say'}."
 
 
