@@ -15,7 +15,9 @@ from fault import (
     fault,
     instead_of_call,
 )
+from live_faults import LIVE
 from provider_faults import ERRORS, WIRE
+from stored_faults import STORED_FAULTS
 
 SECRETS = (
     fault(
@@ -290,4 +292,4 @@ STATE = (
     ),
 )
 
-FAULTS = (*SECRETS, *CONTENT, *INJECTIONS, *ERRORS, *WIRE, *CONFIGS, *STATE)
+FAULTS = (*SECRETS, *CONTENT, *INJECTIONS, *ERRORS, *WIRE, *CONFIGS, *STATE, *LIVE, *STORED_FAULTS)

@@ -5,18 +5,28 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-PLUGIN, SCHEMA, GUIDE, METADATA, TESTS = (
+PLUGIN, SANDBOX, SCHEMA, GUIDE, METADATA, TESTS = (
     "PACKAGE/plugin.py",
+    "PACKAGE/sandbox.py",
     "PACKAGE/config.schema.json",
     "README.md",
     "PACKAGE/connector.json",
     "tests/test_MODULE_conformance.py",
 )
 CALL = '    answer = transport.request("POST", url, headers=headers, json=body)\n'
+LIVE_CALL = '        answer = transport.request("GET", make_account_url(config), headers=make_headers(config))\n'
 KEY = 'config["apiKey"].reveal()'
 OWN_CLIENT = """    import requests
     from connector_core import ProviderUnavailable
     plain = {"Authorization": f"Bearer {config['apiKey'].reveal()}"}
+"""
+OWN_ACCOUNT = f"""\
+{OWN_CLIENT.replace("    ", "        ")}\
+        try:
+            raw = requests.get(make_account_url(config), headers=plain, timeout=60)
+        except requests.RequestException:
+            raise ProviderUnavailable("The provider could not be reached.") from None
+        answer = Response(raw.status_code, raw.headers, raw.content)
 """
 FAILED = "    if answer.status != SUCCESS:\n        raise read_refusal(answer, message)\n"
 
@@ -29,7 +39,7 @@ class Fault:
         name: the fault, in a few words.
         check: the name of the kit's test that must find it.
         says: a part of what the test must say.
-        changes: what is replaced, as (file, old text, new text).
+        changes: what is replaced, as (file, old text, new text); without an old text the file is a new one.
 
     """
 
@@ -54,6 +64,14 @@ def before_call(code: str) -> tuple[str, str, str]:
 
 def instead_of_call(code: str) -> tuple[str, str, str]:
     return PLUGIN, CALL, code
+
+
+def before_live_call(code: str) -> tuple[str, str, str]:
+    return PLUGIN, LIVE_CALL, code + LIVE_CALL
+
+
+def instead_of_live_call(code: str) -> tuple[str, str, str]:
+    return PLUGIN, LIVE_CALL, code
 
 
 def answer_with(code: str) -> tuple[str, str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fault import TESTS, Fault
+from fault import PLUGIN, TESTS, Fault
+from stored_templates import STORED
 
 from connector_core.scaffold import Names, write_distribution
 
@@ -22,13 +23,26 @@ def write_healthy(into: Path) -> Path:
     return _write(Names("healthy-mail"), (), into)
 
 
+def write_complete(into: Path) -> Path:
+    """Write a connector without a fault that has every optional hook."""
+    return _write(Names("complete-mail"), STORED, into)
+
+
+def write_reticent(into: Path) -> Path:
+    """Write a connector whose optional hooks answer nothing, as where a plugin has them for another one of its own."""
+    hooks = ("check_connection", "provision_templates", "get_usage")
+    silent = "\n".join(f"\n@hookimpl\ndef {name}(config: Config) -> None:\n    pass\n" for name in hooks)
+    change = (PLUGIN, "\n@hookimpl\ndef check_connection(", f"{silent}\n\ndef check_account(")
+    return _write(Names("reticent-mail"), (change,), into)
+
+
 def _write(names: Names, changes: tuple[tuple[str, str, str], ...], into: Path) -> Path:
     folder = write_distribution(names, into)
     group = f"faulty.{names.module}"
     line = f'    connector_id = "{names.id}"\n'
     for file, old, new in (*changes, (TESTS, line, f'{line}    entry_point_group = "{group}"\n')):
         path = folder / file.replace("PACKAGE", names.package).replace("MODULE", names.module)
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8") if old else ""
         old_text = old.replace("AcmeMail", names.prefix)
         assert old_text in text, f"{names.id}: {file} no longer has {old_text!r}"
         path.write_text(text.replace(old_text, new), "utf-8")

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from connector_core import USAGE_TYPES, Connector, ConnectorError, Host
 from connector_core.schema import ConfigSchema
 from connector_core.testing import ConnectorTests, HttpConnectorTests
-from connector_core.testing.template_setting import TemplateSetting, find_template_setting
+from connector_core.testing.hooks import list_hooks
+from connector_core.testing.template_setting import STORED_THERE, TemplateSetting, find_template_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,9 +37,6 @@ _PROTOCOLS = {"smtplib": "SMTP"}
 
 _WRITTEN_HERE = {"content", "html"}
 """Keys of a template entry that hold what a mail says."""
-
-_STORED_THERE = "template"
-"""How the keys of a template entry start that name a template of the provider."""
 
 _INTRODUCTION = """\
 # Connectors
@@ -61,6 +59,14 @@ _MAILS = """
 `provider`: from templates that are stored at the provider, and named in the config. `both`: each template of the
 config chooses. `endpoint`: the config has no templates, and whoever gets the message writes the mail. *Locale* says
 whether a usage type may have a template for each language, *Required* which usage types must have one.
+"""
+
+_ASKS = """
+## What they ask the provider
+
+Without sending anything. *Live check* says whether `check_connection` tells if a config works at the provider,
+*Templates* whether `plan_templates` reads and writes the templates that the provider stores, *Usage* whether
+`get_usage` tells how many messages went out.
 """
 
 _SETTINGS = """
@@ -120,7 +126,7 @@ class Support:
         if self.template_setting is None:
             return "endpoint"
         is_local = bool(self.entry_keys & _WRITTEN_HERE)
-        is_stored = any(key.startswith(_STORED_THERE) for key in self.entry_keys)
+        is_stored = any(key.startswith(STORED_THERE) for key in self.entry_keys)
         return {(True, True): "both", (True, False): "local", (False, True): "provider"}[is_local, is_stored]
 
     @property
@@ -151,6 +157,12 @@ class Support:
         except ConnectorError:
             return False
         return True
+
+    @property
+    def asks(self) -> list[bool]:
+        """Return whether it has a live check, whether it provisions templates, and whether it tells the usage."""
+        hooks = list_hooks(self.connector.id)
+        return [name in hooks for name in ("check_connection", "provision_templates", "get_usage")]
 
     @property
     def check_count(self) -> int:
@@ -251,7 +263,7 @@ def write_support_page() -> str:
             f"`{one.connector.id}`",
             f"`{one.connector.distribution}`",
             one.protocol,
-            "yes" if one.ships_sandbox else "no",
+            _say(one.ships_sandbox),
             str(one.check_count),
             ", ".join(one.connector.metadata.guide),
             ", ".join(one.connector.metadata.description),
@@ -262,12 +274,13 @@ def write_support_page() -> str:
         (
             one.connector.name(),
             f"`{one.rendering}`",
-            ("yes" if "locale" in one.entry_keys else "no") if one.template_setting else "none",
+            _say("locale" in one.entry_keys) if one.template_setting else "none",
             _quote(one.required_types),
             _quote(sorted(one.entry_keys - {"usageType", "locale"})),
         )
         for one in everything
     ]
+    asks = [(one.connector.name(), *map(_say, one.asks)) for one in everything]
     settings = [
         (one.connector.name(), _quote(one.required), _quote(one.secrets), _quote(one.further)) for one in everything
     ]
@@ -278,10 +291,16 @@ def write_support_page() -> str:
             _write_table("Connector|Id|Distribution|Over|Sandbox|Checks|Guide|Description", who),
             _MAILS,
             _write_table("Connector|Templates|Locale|Required|A template has", mails),
+            _ASKS,
+            _write_table("Connector|Live check|Templates|Usage", asks),
             _SETTINGS,
             _write_table("Connector|Required|Secret|Further", settings),
         ]
     )
+
+
+def _say(is_so: bool) -> str:  # noqa: FBT001  it is all that is said
+    return "yes" if is_so else "no"
 
 
 def _quote(names: Iterable[str]) -> str:

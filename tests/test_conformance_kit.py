@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from connector_faults import FAULTS
-from faulty_connectors import write_faulty, write_healthy
+from faulty_connectors import write_complete, write_faulty, write_healthy, write_reticent
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from connector_core.jsonvalue import format_path
+from connector_core.testing.config_paths import read_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,14 +74,26 @@ def test_it_finds(one: Fault, findings: Findings, record_property: Callable[[str
     record_property("fault", (one.name, one.check))
 
 
+@example(("$key", "odd key", 'a "quoted" one', 7, ""))
+@given(st.lists(st.text() | st.integers(0, 99)).map(tuple))
+def test_a_path_is_read_as_it_was_written(path: tuple[str | int, ...]) -> None:
+    assert read_path(format_path(path)) == path
+
+
+@pytest.mark.parametrize("text", ["", "apiKey", "$.", "$apiKey", "$.a b", "$[a]", '$["a]', "$.templates[0", "$.a\n"])
+def test_what_is_no_path_is_told_from_one(text: str) -> None:
+    assert read_path(text) is None
+
+
 def test_every_fault_has_a_connector_of_its_own() -> None:
     assert len({one.id for one in FAULTS}) == len(FAULTS)
 
 
-def test_it_finds_nothing_in_a_connector_without_a_fault(tmp_path: Path) -> None:
-    folder = write_healthy(tmp_path)
+@pytest.mark.parametrize("write", [write_healthy, write_complete, write_reticent])
+def test_it_finds_nothing_in_a_connector_without_a_fault(tmp_path: Path, write: Callable[[Path], Path]) -> None:
+    folder = write(tmp_path)
 
-    ended = run_checks({"healthy-mail": folder}, [str(list_test_file(folder))], tmp_path / "report.xml")
+    ended = run_checks({folder.name: folder}, [str(list_test_file(folder))], tmp_path / "report.xml")
 
     assert ended.returncode == 0, ended.stdout
     assert "skipped" not in ended.stdout

@@ -161,7 +161,7 @@ def _forget_modules() -> Iterator[None]:
 
 @every_name
 @pytest.mark.usefixtures("_forget_modules")
-def test_a_new_connector_is_found_and_sends_to_its_sandbox(
+def test_a_new_connector_is_found_sends_to_its_sandbox_and_checks_its_config_there(
     name: str, tmp_path: Path, install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_distribution(Names(name), tmp_path)
@@ -173,6 +173,8 @@ def test_a_new_connector_is_found_and_sends_to_its_sandbox(
         with host[name].create_sandbox() as sandbox:
             host[name].send_message(sandbox.config, Message("a@example.com", "SignIn", {"code": "483920"}))
             assert [message.text for message in sandbox.messages] == ["Your code to sign in is 483920."]
+            (found,) = host[name].check_connection(sandbox.config)
+            assert (found.level, found.code) == ("ok", "credentials_accepted")
 
 
 # The command

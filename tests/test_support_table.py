@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,9 +25,10 @@ from support_table import (
     write_support_page,
 )
 
-from connector_core import Message, SendResult
+from connector_core import Message, SendResult, UnsupportedFeature
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PAGE = (DOCS / SUPPORT_PAGE).read_text("utf-8")
@@ -47,7 +50,7 @@ def test_every_connector_of_this_repository_is_in_every_table() -> None:
     assert sorted(one.connector.id for one in find_support()) == INSTALLED
     for one in find_support():
         name = one.connector.name()
-        assert rows[name] + rows[f"[{name}](../{one.folder.relative_to(ROOT).as_posix()}/README.md)"] == 3
+        assert rows[name] + rows[f"[{name}](../{one.folder.relative_to(ROOT).as_posix()}/README.md)"] == 4
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", PAGE))
@@ -111,6 +114,25 @@ def test_a_template_may_have_a_locale_where_the_page_says(support: Support) -> N
     issues = setting and support.connector.validate_config(setting.with_entry(config, "SignIn", "de", "SignIn"))
 
     assert (issues == []) is ("locale" in support.entry_keys)
+
+
+def test_a_connector_asks_its_provider_what_the_page_says(support: Support) -> None:
+    connector, today = support.connector, datetime.now(UTC).date()
+    with (
+        connector.create_sandbox(support.tests[0].config) as sandbox,
+        connector.configure(sandbox.config) as configured,
+    ):
+        asks = (configured.check_connection, configured.plan_templates, partial(configured.get_usage, today))
+
+        assert [is_supported(ask) for ask in asks] == support.asks
+
+
+def is_supported(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except UnsupportedFeature:
+        return False
+    return True
 
 
 def test_the_table_of_checks_is_replaced_whole() -> None:

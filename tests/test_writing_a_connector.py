@@ -104,11 +104,21 @@ def put_in(text: str, added: str) -> str:
     for node in new.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             continue
+        if isinstance(node, ast.If):
+            text = put_below(text, source_of(added, node))
+            continue
         name = name_of(node)
         assert name is not None
         text = put_one(text, source_of(added, node), name, node, after=last)
         last = name
     return text
+
+
+def put_below(text: str, source: str) -> str:
+    """Put lines below the condition that stands before them."""
+    condition, _, lines = source.partition("\n")
+    assert text.count(f"\n{condition}\n") == 1
+    return text.replace(f"\n{condition}\n", f"\n{condition}\n{lines}\n")
 
 
 def put_one(text: str, source: str, name: str, node: ast.stmt, *, after: str) -> str:
@@ -119,8 +129,12 @@ def put_one(text: str, source: str, name: str, node: ast.stmt, *, after: str) ->
             klass = find_named(ast.parse(text).body, name)
             assert isinstance(klass, ast.ClassDef)
             old = find_named(klass.body, wanted)
+            new = source_of(source, member, of=node)
+            if old is None and isinstance(member, ast.FunctionDef):
+                old = klass.body[-1]
+                new = f"{source_of(text, old)}\n\n{new}"
             assert old is not None, f"{name} has no {wanted}"
-            text = replace_lines(text, old, source_of(source, member, of=node))
+            text = replace_lines(text, old, new)
         return text
     if there is not None:
         return replace_lines(text, there, source)
@@ -208,12 +222,25 @@ def test_a_block_replaces_what_has_the_same_name_and_adds_the_rest() -> None:
     )
 
     changed = put_in(
-        text, "import os\n\nA = 2\n\n\ndef f():\n    return 1\n\n\ndef h():\n    pass\n\n\nclass C:\n    x = 2\n"
+        text,
+        "import os\n\nA = 2\n\n\ndef f():\n    return 1\n\n\ndef h():\n    pass\n\n\n"
+        "class C:\n    x = 2\n\n    def i(self):\n        return 1\n",
     )
 
     assert changed == (
         '"""Doc."""\n\nfrom __future__ import annotations\n\nimport os\n\nA = 2\n"""Says."""\n\n\n'
-        "def f():\n    return 1\n\n\ndef h():\n    pass\n\n\nclass C:\n    x = 2\n\n    def g(self):\n        pass\n"
+        "def f():\n    return 1\n\n\ndef h():\n    pass\n\n\nclass C:\n    x = 2\n\n    def g(self):\n        pass\n\n"
+        "    def i(self):\n        return 1\n"
+    )
+
+
+def test_an_import_for_types_goes_below_the_others() -> None:
+    text = "from __future__ import annotations\n\nif TYPE_CHECKING:\n    import os\n\nA = 1\n"
+
+    changed = put_in(text, "if TYPE_CHECKING:\n    import re\n\nA = 2\n")
+
+    assert changed == (
+        "from __future__ import annotations\n\n\nif TYPE_CHECKING:\n    import re\n    import os\n\nA = 2\n"
     )
 
 
@@ -249,11 +276,10 @@ def test_the_last_check_of_what_is_not_http_is_named() -> None:
 
 
 def test_everything_that_a_class_of_the_kit_may_name_is_told() -> None:
-    named = [*SubjectChecks.__annotations__, *HttpChecks.__annotations__]
+    declared = [*SubjectChecks.__annotations__, *HttpChecks.__annotations__]
+    named = [name for name in declared if not name.startswith("_")]
 
-    assert [
-        name for name in named if not name.startswith("_") and f"`{name}" not in read_section("The conformance kit")
-    ] == []
+    assert [name for name in named if f"`{name}" not in read_section("The conformance kit")] == []
     assert all(hasattr(HttpConnectorTests, name) or name in PAGE for name in named)
 
 

@@ -13,11 +13,16 @@ pytest.register_assert_rewrite(
     "connector_core.testing.guide_checks",
     "connector_core.testing.sending_checks",
     "connector_core.testing.injection_checks",
+    "connector_core.testing.live_checks",
+    "connector_core.testing.template_checks",
+    "connector_core.testing.usage_checks",
     "connector_core.testing.leak_checks",
     "connector_core.testing.subject",
     "connector_core.testing.http_checks",
     "connector_core.testing.answer_checks",
     "connector_core.testing.wire_checks",
+    "connector_core.testing.live_wire_checks",
+    "connector_core.testing.reading_wire_checks",
 )
 
 from connector_core.testing.conformance import ConnectorTests, HttpConnectorTests  # noqa: E402  see above

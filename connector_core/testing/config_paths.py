@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +13,18 @@ if TYPE_CHECKING:
     from connector_core.schema import Place
 
 Path = tuple[str | int, ...]
+
+_STEP = re.compile(r'\.([\w$-]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]')
+_PATH = re.compile(rf"\$(?:{_STEP.pattern})*")
+
+
+def read_path(text: str) -> Path | None:
+    """Return the steps of a JSON path such as `$.templates[0].subject`, or None where that is none."""
+    if not _PATH.fullmatch(text):
+        return None
+    return tuple(
+        int(index) if index else json.loads(quoted) if quoted else name for name, index, quoted in _STEP.findall(text)
+    )
 
 
 def walk(value: Any, place: Place | None, path: Path = ()) -> Iterator[tuple[Path, Any, Place | None]]:

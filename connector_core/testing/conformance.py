@@ -8,11 +8,26 @@ from connector_core.testing.contract_checks import ContractChecks
 from connector_core.testing.guide_checks import GuideChecks
 from connector_core.testing.injection_checks import InjectionChecks
 from connector_core.testing.leak_checks import LeakChecks
+from connector_core.testing.live_checks import LiveChecks
+from connector_core.testing.live_wire_checks import LiveWireChecks
+from connector_core.testing.reading_wire_checks import ReadingWireChecks
 from connector_core.testing.sending_checks import SendingChecks
+from connector_core.testing.template_checks import TemplateChecks
+from connector_core.testing.usage_checks import UsageChecks
 from connector_core.testing.wire_checks import WireChecks
 
 
-class ConnectorTests(ContractChecks, ConfigChecks, GuideChecks, SendingChecks, InjectionChecks, LeakChecks):
+class ConnectorTests(
+    ContractChecks,
+    ConfigChecks,
+    GuideChecks,
+    SendingChecks,
+    InjectionChecks,
+    LiveChecks,
+    TemplateChecks,
+    UsageChecks,
+    LeakChecks,
+):
     """The checks that hold for every connector of the type Email.
 
     A subclass names:
@@ -28,11 +43,12 @@ class ConnectorTests(ContractChecks, ConfigChecks, GuideChecks, SendingChecks, I
         entry_point_group: the group to discover the connector in.
 
     The sandbox is the connector's own, made by its hook `create_sandbox` with the config. Where a secret has a form of
-    its own that changing letters and digits breaks, override `alter_secret`.
+    its own that changing letters and digits breaks, override `alter_secret`; where the name of a provider's template
+    has one, `rename_template`. Checks of an optional hook pass where the connector doesn't have it.
     """
 
 
-class HttpConnectorTests(AnswerChecks, WireChecks, ConnectorTests):
+class HttpConnectorTests(AnswerChecks, WireChecks, LiveWireChecks, ReadingWireChecks, ConnectorTests):
     """The checks for a connector that calls its provider over HTTP; faults of the wire are put before its sandbox.
 
     A subclass names besides:

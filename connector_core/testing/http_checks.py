@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from connector_core.errors import DeliveryUnknown, InvalidResponse, SendError
 from connector_core.testing import wire_behaviours as wire
+from connector_core.testing.hooks import CHECK
 from connector_core.testing.leak_checks import CODE, RECIPIENT, LeakChecks
 from connector_core.testing.provider import Refusal, Success, find_path, find_success, lead_to
 from connector_core.testing.wire_server import WireServer
@@ -44,6 +45,20 @@ class HttpChecks(LeakChecks):
             *map(Refusal.behave, self.refusals),
         ):
             yield self.meet(subject, behaviour, sandbox=sandbox, message=message, limits=Limits(retries=0))[0]
+
+    def provoke_findings(self, subject: Subject) -> Iterator[object]:
+        """Yield what live checks find at a provider that fails, besides those of every connector."""
+        yield from super().provoke_findings(subject)
+        for config in self._list_failing(subject) if subject.has(CHECK) else ():
+            subject.check(config)
+            yield from subject.found
+
+    def _list_failing(self, subject: Subject) -> Iterator[dict[str, Any]]:
+        """Yield configs that lead to a provider which fails, each while that serves."""
+        sandbox = subject.start_sandbox()
+        for behaviour in (wire.respond(500, HTML), wire.respond(418), wire.hang_up):
+            with WireServer(behaviour) as server:
+                yield lead_to(sandbox, server.url)
 
     def meet(
         self,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from connector_core.errors import SendError
 from connector_core.testing.config_paths import replaced
+from connector_core.testing.hooks import CHECK, PROVISION, USAGE
 from connector_core.testing.leaks import find_leak
 from connector_core.testing.subject import Attempt, Subject, SubjectChecks, show_error
+from connector_core.testing.template_checks import ask_plan
+from connector_core.testing.usage_checks import ask_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,13 +37,25 @@ class LeakChecks(SubjectChecks):
                 assert leak is None, f"A secret shows in an error or in a local variable of its traceback ({leak})."
                 sentences = f"{attempt.error} {attempt.error!r} {attempt.error.__cause__!r}"
                 assert CODE not in sentences, "The code of the message shows in an error."
+        for error in self.provoke_readings(subject):
+            leak = find_leak(show_error(error), subject.list_secrets(self.config).values())
+            assert leak is None, f"A secret shows in an error of templates or usage, or in its traceback ({leak})."
+
+    def test_no_finding_shows_a_secret(self, subject: Subject) -> None:
+        """Guards the page that shows a live check, and the ticket that somebody pastes it into.
+
+        To mend: name the setting, never its value; the core strikes secrets out, but only those that it recognizes.
+        """
+        for finding in self.provoke_findings(subject):
+            leak = find_leak(repr(finding), subject.list_secrets(self.config).values())
+            assert leak is None, f"A secret shows in a finding of the live check ({leak})."
 
     def test_no_log_shows_a_secret(self, subject: Subject) -> None:
         """Guards log files, which many people read: no secret, no code, no recipient.
 
         To mend: log no headers, bodies, configs or messages.
         """
-        list(self.provoke(subject))
+        self._provoke_all(subject)
         self._check_shown(subject, subject.logged, "in a log record")
 
     def test_nothing_secret_is_printed(self, subject: Subject, capfd: pytest.CaptureFixture[str]) -> None:
@@ -47,7 +63,7 @@ class LeakChecks(SubjectChecks):
 
         To mend: print nothing.
         """
-        list(self.provoke(subject))
+        self._provoke_all(subject)
         self._check_shown(subject, "".join(capfd.readouterr()), "in what was printed")
 
     def provoke(self, subject: Subject) -> Iterator[Attempt]:
@@ -55,9 +71,33 @@ class LeakChecks(SubjectChecks):
         sandbox = subject.start_sandbox()
         message = subject.make_message(to=RECIPIENT, code=CODE)
         yield subject.attempt(sandbox.config, message)
+        for config in self._list_refused(subject):
+            yield subject.attempt(config, message)
+
+    def provoke_findings(self, subject: Subject) -> Iterator[object]:
+        """Yield what live checks find that go well, and what those find that don't, in the connector's own words."""
+        if subject.has(CHECK):
+            for config in (subject.start_sandbox().config, *self._list_refused(subject)):
+                subject.check(config)
+                yield from subject.found
+
+    def provoke_readings(self, subject: Subject) -> Iterator[SendError]:
+        """Yield what is raised where the provider is asked for templates and usage, and lets nobody in."""
+        asks = [ask for hook, ask in ((USAGE, ask_usage), (PROVISION, ask_plan)) if subject.has(hook)]
+        for config in self._list_refused(subject) if asks else ():
+            for said in (ask(subject, config) for ask in asks):
+                if isinstance(said, SendError):
+                    yield said
+
+    def _provoke_all(self, subject: Subject) -> None:
+        for provoked in (self.provoke(subject), self.provoke_findings(subject), self.provoke_readings(subject)):
+            list(provoked)
+
+    def _list_refused(self, subject: Subject) -> Iterator[dict[str, Any]]:
+        """Yield a config for each of its secrets, all the test class's own, of which the sandbox has another."""
         for path, secret in subject.list_secrets(self.config).items():
             strict = subject.start_sandbox(replaced(subject.config, path, self.alter_secret(secret)))
-            yield subject.attempt(replaced(strict.config, path, secret), message)
+            yield replaced(strict.config, path, secret)
 
     def _check_shown(self, subject: Subject, shown: str, where: str) -> None:
         leak = find_leak(shown, subject.list_secrets(self.config).values())

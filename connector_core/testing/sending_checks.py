@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connector_core.errors import AuthorizationFailed, SendError
-from connector_core.jsonvalue import format_path
 from connector_core.message import SendResult
 from connector_core.rendering import render_text
 from connector_core.templates import GENERIC
@@ -144,11 +143,7 @@ class SendingChecks(SubjectChecks):
         To mend: raise `AuthorizationFailed` with the provider's reply; the sandbox must refuse wrong credentials.
         """
         sandbox = subject.start_sandbox()
-        for path, secret in subject.list_secrets(sandbox.config).items():
-            where = format_path(path)
-            if self.credentials and where not in self.credentials:
-                continue
-            wrong = replaced(sandbox.config, path, self.alter_secret(secret))
+        for where, wrong in self.break_credentials(subject, sandbox.config).items():
             error = subject.attempt(wrong, self.message).error
             assert error is not None, f"With a wrong {where} the send succeeded: a refusal is returned as a success."
             assert isinstance(error, AuthorizationFailed), f"With a wrong {where} the error is {type(error).__name__}."

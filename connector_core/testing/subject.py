@@ -5,30 +5,37 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import re
 import string
 import threading
 import traceback
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from connector_core.errors import SendError
+from connector_core.errors import ConnectorError, SendError
 from connector_core.hookspecs import hookimpl
 from connector_core.host import Host
+from connector_core.jsonvalue import format_path
 from connector_core.message import Message, SendResult
-from connector_core.plugins import ENTRY_POINT_GROUP
+from connector_core.plugins import BLOCK_VARIABLE, ENTRY_POINT_GROUP
 from connector_core.schema import ConfigSchema
 from connector_core.templates import list_template_entries
-from connector_core.testing.config_paths import walk
+from connector_core.testing.config_paths import read_path, replaced, walk
+from connector_core.testing.hooks import is_answered, list_hooks
 from connector_core.testing.template_setting import REQUIRED_TYPES, TemplateSetting, find_template_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from connector_core.connector import Connector
+    from connector_core.findings import Finding
     from connector_core.sandbox.protocol import Sandbox
+    from connector_core.schema import Place
     from connector_core.testing.config_paths import Path
     from connector_core.transport import Limits
 
@@ -36,6 +43,8 @@ _OWN_PACKAGE = "connector_core.testing"
 _ALPHABETS = (string.digits, "abcdef", string.ascii_lowercase[6:], "ABCDEF", string.ascii_uppercase[6:])
 _NEXT = {one: (alphabet * 2)[place + 1] for alphabet in _ALPHABETS for place, one in enumerate(alphabet)}
 """For each letter and digit the next of its kind, hexadecimal digits apart, so that a secret keeps its form."""
+
+_CODE = re.compile("[a-z_]+")
 
 
 @dataclass(slots=True)
@@ -48,16 +57,35 @@ class Attempt:
 
 
 class _Spy:
-    """A host's plugin that sees what a connector raises, before the core makes an error of the host's out of it."""
+    """A host's plugin that sees what a connector raises and finds, before the core makes it fit for a host."""
 
     def __init__(self) -> None:
         self.raised: list[BaseException] = []
+        self.found: list[object] = []
 
     @hookimpl(wrapper=True)
     def send_message(self) -> Generator[None, SendResult, SendResult]:
         try:
             return (yield)
         except BaseException as error:
+            self.raised.append(error)
+            raise
+
+    @hookimpl(wrapper=True)
+    def check_connection(self) -> Generator[None, list[Iterable[Finding]], list[Iterable[Finding]]]:
+        try:
+            answers = yield
+        except BaseException as error:
+            self.raised.append(error)
+            raise
+        return [self._watch(answer) for answer in answers]
+
+    def _watch(self, answer: Iterable[Finding]) -> Iterator[Finding]:
+        try:
+            for finding in answer:
+                self.found.append(finding)
+                yield finding
+        except Exception as error:
             self.raised.append(error)
             raise
 
@@ -70,6 +98,7 @@ class Subject:
         self._stack = stack
         self._caplog = caplog
         self._spy = _Spy()
+        self._sandbox_threads: set[int | None] = set()
         self.host = self._make_host(None)
         caplog.set_level(logging.DEBUG)
 
@@ -81,7 +110,7 @@ class Subject:
                 pytest.fail(f"The connector failed to load: {failure.error}")
         return self.host[self.tests.connector_id]
 
-    @property
+    @cached_property
     def schema(self) -> ConfigSchema:
         """Return the schema of its config."""
         return ConfigSchema(self.connector.metadata.config_schema)
@@ -98,7 +127,10 @@ class Subject:
 
     def start_sandbox(self, config: Mapping[str, Any] | None = None) -> Sandbox:
         """Return a running sandbox that knows a config, the test class's where none is given."""
-        return self._stack.enter_context(self.connector.create_sandbox(self.config if config is None else config))
+        there = {thread.ident for thread in threading.enumerate()}
+        sandbox = self._stack.enter_context(self.connector.create_sandbox(self.config if config is None else config))
+        self._sandbox_threads |= {thread.ident for thread in threading.enumerate()} - there
+        return sandbox
 
     def with_limits(self, limits: Limits) -> Connector:
         """Return the same connector in a host with other limits."""
@@ -124,11 +156,43 @@ class Subject:
             pytest.fail(f"The message should have been sent, but the send failed: {attempt.error}")
         return attempt.result
 
+    def has(self, hook: str) -> bool:
+        """Return whether the connector has an optional hook, which is found out once for a test class."""
+        known = self.tests.known_hooks()
+        if hook not in known:
+            known[hook] = hook in list_hooks(self.connector.id, self.tests.entry_point_group)
+            if known[hook]:
+                with self.connector.configure(self.start_sandbox().config) as configured:
+                    known[hook] = is_answered(hook, configured)
+        return known[hook]
+
+    def check(
+        self, config: Mapping[str, Any], connector: Connector | None = None, seconds: float | None = None
+    ) -> list[Finding]:
+        """Return the findings of a live check, each of which must be one that an administrator can act upon."""
+        self._spy.raised.clear()
+        self._spy.found.clear()
+        with (connector or self.connector).configure(config) as configured:
+            findings = configured.check_connection(seconds=seconds)
+        foreign = [repr(error) for error in self._spy.raised if not isinstance(error, ConnectorError)]
+        assert not foreign, (
+            f"The live check raised {', '.join(foreign)}: trust no shape of an answer, and yield a finding."
+        )
+        failed = [one.message for one in findings if one.code == "check_failed"]
+        assert not failed, f"The live check yielded something else than findings: {failed[0]}"
+        for finding in findings:
+            _check_finding(finding, self.schema.root)
+        return findings
+
+    @property
+    def found(self) -> list[object]:
+        """Return what the last live check found, in the connector's own words, before the core struck secrets out."""
+        return list(self._spy.found)
+
     @property
     def logged(self) -> str:
-        """Return all that sends logged, as any handler may show it; a sandbox logs in threads of its own."""
-        here = threading.get_ident()
-        records = (record for record in self._caplog.records if record.thread == here)
+        """Return all that the connector logged, as any handler may show it; a sandbox logs in threads of its own."""
+        records = (record for record in self._caplog.records if record.thread not in self._sandbox_threads)
         return "\n".join(f"{record.getMessage()} {vars(record)}" for record in records)
 
     @property
@@ -142,6 +206,14 @@ class Subject:
                 pytest.fail(f"Give the test's config templates for {', '.join(missing)}, too, all different.")
         return setting
 
+    def name_new_template(self, config: Mapping[str, Any], path: Path, name: str) -> dict[str, Any]:
+        """Return a config that names a template which the provider doesn't have in the place of one that it has."""
+        changed: dict[str, Any] = replaced(dict(config), path, self.tests.rename_template(name))
+        issues = self.connector.validate_config(changed)
+        if issues:
+            pytest.fail(f"Override rename_template, so that the name of a template stays valid: {issues[0].message}")
+        return changed
+
     def list_secrets(self, config: Mapping[str, Any]) -> dict[Path, str]:
         """Return the secrets of a config by their path."""
         return {
@@ -151,7 +223,11 @@ class Subject:
         }
 
     def _make_host(self, limits: Limits | None) -> Host:
-        host = Host.discover(plugins=[self._spy], limits=limits, group=self.tests.entry_point_group)
+        group = self.tests.entry_point_group
+        others = entry_points(group=group).names - {self.tests.connector_id}
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv(BLOCK_VARIABLE, ",".join(others))  # to load all others, too, takes its time
+            host = Host.discover(plugins=[self._spy], limits=limits, group=group)
         return self._stack.enter_context(host)
 
 
@@ -166,6 +242,7 @@ class SubjectChecks:
     public_settings: ClassVar[Sequence[str]] = ()
     credentials: ClassVar[Sequence[str]] = ()
     entry_point_group: ClassVar[str] = ENTRY_POINT_GROUP
+    _known_hooks: ClassVar[dict[str, bool]]
 
     @pytest.fixture
     def subject(self, caplog: pytest.LogCaptureFixture) -> Iterator[Subject]:
@@ -173,9 +250,28 @@ class SubjectChecks:
         with ExitStack() as stack:
             yield Subject(self, stack, caplog)
 
+    @classmethod
+    def known_hooks(cls) -> dict[str, bool]:
+        """Return what is known of the optional hooks, to be added to."""
+        if "_known_hooks" not in vars(cls):
+            cls._known_hooks = {}
+        return cls._known_hooks
+
     def alter_secret(self, secret: str) -> str:
         """Return another secret of the same form; override it where the form is a special one."""
         return "".join(_NEXT.get(character, character) for character in secret)
+
+    def rename_template(self, name: str) -> str:
+        """Return another name for a template at the provider; override it where the form is a special one."""
+        return f"{name}-kit"
+
+    def break_credentials(self, subject: Subject, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return a config with each of its credentials wrong, by the path of what is wrong."""
+        return {
+            where: replaced(dict(config), path, self.alter_secret(secret))
+            for path, secret in subject.list_secrets(config).items()
+            if (where := format_path(path)) in self.credentials or not self.credentials
+        }
 
 
 def _check_error(attempt: Attempt) -> None:
@@ -189,6 +285,20 @@ def _check_error(attempt: Attempt) -> None:
     )
     assert str(error).strip(), "The error has no sentence: say in one what to do next."
     json.dumps(error.to_json())
+
+
+def _check_finding(finding: Finding, root: Place) -> None:
+    """Check what holds for every finding of a live check."""
+    what = f"The finding {finding.code!r} at {finding.path}"
+    assert _CODE.fullmatch(finding.code), f"{what} has a code that is no word of a-z and _."
+    path = read_path(finding.path)
+    place = None if path is None else root.at(path)
+    assert place, f"{what} leads to no setting: name one of the schema, such as $.apiKey, or $ where it is about none."
+    assert finding.message.strip(), f"{what} has no sentence: say in one what was seen."
+    if finding.level == "ok":
+        assert not finding.fix, f"{what} has a fix, though nothing is wrong."
+    else:
+        assert finding.fix.strip(), f"{what} has no fix: tell a tired administrator what to do next."
 
 
 def show_error(error: BaseException | None) -> str:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from connector_core.schema import Place
+    from connector_core.testing.config_paths import Path
+
+STORED_THERE = "template"
+"""How the keys of an entry start that name a template of the provider."""
 
 REQUIRED_TYPES = ("Register", "SignIn", "ForgotPassword", GENERIC)
 PLACEHOLDER = re.compile(r"{{\s*([\w.]+)\s*}}")
@@ -68,6 +72,15 @@ class TemplateSetting:
             return {key: _CODE.sub(more, text) for key, text in texts.items()}
 
         return self._with_changed_entries(config, change)
+
+    def stored_names(self, config: Mapping[str, Any]) -> dict[Path, str]:
+        """Return the names of the provider's templates that a config has, by their path; numbers are the provider's."""
+        return {
+            (self.key, *path, key): name
+            for path, entry in list_template_entries(config[self.key])
+            for key, name in entry.items()
+            if key.startswith(STORED_THERE) and isinstance(name, str)
+        }
 
     def _with_changed_entries(
         self, config: dict[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]
