@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from connector_core.host import Host
     from connector_core.http_answer import Response
     from connector_core.jsonvalue import format_path
+    from connector_core.live import ask_at_once
     from connector_core.mailbox import Mailbox
     from connector_core.message import USAGE_TYPES, Message, RecipientStatus, SendResult, ascii_address
     from connector_core.metadata import ConnectorMetadata
@@ -98,6 +99,7 @@ __all__ = [
     "UnsupportedFeature",
     "UsageLimitExceeded",
     "ascii_address",
+    "ask_at_once",
     "choose_template",
     "clean_header",
     "explain_failure",
@@ -176,6 +178,7 @@ _HOMES = {
     "Limits": "transport",
     "Response": "http_answer",
     "format_path": "jsonvalue",
+    "ask_at_once": "live",
     "Transport": "transport",
     "parse_retry_after": "transport",
 }

@@ -6,7 +6,7 @@ What the connector or the provider does wrong becomes a finding or an error in w
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
 from itertools import chain, islice
@@ -18,7 +18,7 @@ from connector_core.provisioning import TemplateChange
 from connector_core.rendering import clean_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from connector_core.metadata import ConnectorMetadata
     from connector_core.provisioning import Template
@@ -40,7 +40,10 @@ _MOST_FINDINGS = 1000
 _LONGEST_TEXT = 2000
 _REPORT = "report it to its author"
 
+_AT_ONCE = 8
+
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class _TimeIsOver(Exception):
@@ -118,6 +121,23 @@ def call(ask: Callable[[], T], metadata: ConnectorMetadata, redaction: Redaction
     # Outside of the except block: Python would link the cause once more, after the redaction.
     redaction.redact_exception(failure)
     raise failure
+
+
+def ask_at_once(ask: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
+    """Yield the answer to a question about each item, in their order, up to eight questions at the same time.
+
+    After the first that fails, or when nobody wants more, no other is waited for.
+
+    Args:
+        ask: asks the provider; it is called in threads.
+        items: what it is called with.
+
+    """
+    pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="connector-core-questions")
+    try:
+        yield from pool.map(ask, items)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def check_changes(

@@ -28,6 +28,7 @@ from connector_core import (
     TemplateChange,
     Transport,
     UnsupportedFeature,
+    ask_at_once,
     hookimpl,
     starter_templates,
 )
@@ -398,6 +399,37 @@ def test_a_refusal_to_hurry_keeps_its_wait(configure: Callable[..., ConfiguredCo
         configure(usage=lambda *_: raise_(refusal)).get_usage(SINCE)
 
     assert (raised.value.retry_after, raised.value.retryable) == (7, True)
+
+
+# Questions at the same time
+
+
+def test_questions_at_the_same_time_are_answered_in_order_by_eight_threads() -> None:
+    all_there = threading.Barrier(8)
+    threads: set[str] = set()
+
+    def ask(number: int) -> int:
+        threads.add(threading.current_thread().name)
+        all_there.wait(HANG_GUARD)  # with fewer threads than eight, nobody would come through
+        return number * 2
+
+    assert list(ask_at_once(ask, range(32))) == [number * 2 for number in range(32)]
+    assert len(threads) == 8
+
+
+def test_after_a_question_that_fails_no_other_is_waited_for() -> None:
+    done = threading.Event()
+
+    def ask(number: int) -> None:
+        if number == 0:
+            raise ProviderUnavailable("Gone.")
+        done.wait(HANG_GUARD)
+
+    try:
+        with pytest.raises(ProviderUnavailable):
+            finish(lambda: list(ask_at_once(ask, range(100))))
+    finally:
+        done.set()
 
 
 # The deadline of a transport

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from connector_core import (
     InvalidResponse,
     Mailbox,
     SendError,
+    ask_at_once,
     clean_header,
     explain_failure,
     shorten_text,
@@ -34,7 +34,6 @@ _GOT_AS_FAR_AS_THE_FORM = re.compile("parameter is (missing|not a valid)|^Need a
 _OK, _BAD_FORM, _NOT_FOUND = 200, 400, 404
 _MAY_NOT = {401, 403}
 _FAILED = {408, 420, 429, *range(500, 600)}
-_AT_ONCE = 8
 _LONGEST_QUOTE = 200
 
 _UNKNOWN_DOMAIN = "Mailgun doesn't know the domain in the region of endpoint."
@@ -126,12 +125,11 @@ def _check_account(config: Config, get: Callable[[str], Response]) -> Iterator[F
         return get(f"{base}/v4/{place}") if _lacks(answer) else answer
 
     templates = list_templates(config["deliveries"])
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for (name, path), answer in zip(templates.items(), pool.map(look_up, templates), strict=True):
-            if answer.status in _MAY_NOT:
-                yield _KEY_LIMITED
-                return
-            yield judge_template(name, path, _read_object(answer, "template"))
+    for (name, path), answer in zip(templates.items(), ask_at_once(look_up, templates), strict=True):
+        if answer.status in _MAY_NOT:
+            yield _KEY_LIMITED
+            return
+        yield judge_template(name, path, _read_object(answer, "template"))
 
 
 def _judge_domain(domain: Mapping[str, Any], answer: Response) -> Finding:

@@ -6,7 +6,6 @@ Only templates that the config names are read or written, and none is ever delet
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from connector_core import (
     Template,
     TemplateChange,
     TemplateNotFound,
+    ask_at_once,
     choose_template,
     clean_header,
 )
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from connector_core import Config, Transport
     from connector_postmark.named_templates import NamedTemplate
 
-_PARALLEL = 8
 _ACTION = "validate"
 """What stands in the place of an alias in the address of an action, so that a template of this alias can't be read."""
 
@@ -73,16 +72,8 @@ def plan_changes(config: Config, templates: Sequence[Template], transport: Trans
     """
     api = PostmarkApi(config, transport)
     named = find_named_templates(config["templates"])
-    return [_plan_change(api, one, stored, templates) for one, stored in _join_same(named, _read_all(api, named))]
-
-
-def _read_all(api: PostmarkApi, named: Sequence[NamedTemplate]) -> list[_Stored | None]:
-    pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="postmark-templates")
-    try:
-        return list(pool.map(partial(_read, api), named))
-    finally:
-        # After a failure the rest need not be asked for, nor waited for.
-        pool.shutdown(wait=False, cancel_futures=True)
+    stored = list(ask_at_once(partial(_read, api), named))
+    return [_plan_change(api, one, there, templates) for one, there in _join_same(named, stored)]
 
 
 def _join_same(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from connector_core import (
     SendError,
     UsageLimitExceeded,
     ascii_address,
+    ask_at_once,
     explain_failure,
     format_path,
     shorten_text,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     Get = Callable[[str], Response]
 
-_AT_ONCE = 8
 _LONGEST = 200
 
 _CANT_TELL = "The key may not read templates (scope templates.read), so whether they are there can't be told."
@@ -64,11 +63,10 @@ def _check_all(config: Config, get: Get) -> Iterator[Finding]:
     if templates and "templates.read" not in scopes:
         yield _KEY_LIMITED
         return
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = pool.map(get, (f"templates/{template_id}" for template_id in templates))
-        for (template_id, path), answer in zip(templates.items(), answers, strict=True):
-            # The same finding comes once, however often it is found.
-            yield _KEY_LIMITED if answer.status in MAY_NOT else _judge_template(template_id, path, answer)
+    answers = ask_at_once(get, (f"templates/{template_id}" for template_id in templates))
+    for (template_id, path), answer in zip(templates.items(), answers, strict=True):
+        # The same finding comes once, however often it is found.
+        yield _KEY_LIMITED if answer.status in MAY_NOT else _judge_template(template_id, path, answer)
 
 
 def _explain_refusal(answer: Response) -> Finding:

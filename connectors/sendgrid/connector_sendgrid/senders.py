@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import quote
 
-from connector_core import Finding
+from connector_core import Finding, ask_at_once
 from connector_sendgrid.answers import MAY_NOT, misread, read_list
 
 if TYPE_CHECKING:
@@ -61,12 +60,10 @@ def check_sender(get: Callable[[str], Response], address: str, scopes: Collectio
 
     """
     domain = address.rpartition("@")[2]
-    with ThreadPoolExecutor() as pool:
-        sender_asked = pool.submit(_look_up, get, _SENDERS, address)
-        domain_asked = pool.submit(_look_up, get, _DOMAINS, domain)
-    standings = {_SENDERS: sender_asked.result(), _DOMAINS: domain_asked.result()}
-    found = standings.values()
-    if "verified" in found:
+    names = {_SENDERS: address, _DOMAINS: domain}
+    found = ask_at_once(lambda register: _look_up(get, register, names[register]), names)
+    standings = dict(zip(names, found, strict=True))
+    if "verified" in standings.values():
         return Finding("ok", "sender_accepted", "$.fromEmail", f"SendGrid sends from {address}.")
     verify = f"In SendGrid under Settings, Sender Authentication, verify {address} or authenticate {domain}"
     hidden = " and ".join(register.title for register, standing in standings.items() if standing == "hidden")
@@ -78,7 +75,7 @@ def check_sender(get: Callable[[str], Response], address: str, scopes: Collectio
         return Finding("warning", "sender_unknown", "$.fromEmail", message, f"{verify}, or send a test mail.")
     message = f"SendGrid has verified neither {address} nor {domain}, so it refuses to send."
     fix = f"{verify}, or mend fromEmail. A subuser doesn't see domains that its parent account assigned: ask there."
-    if "waiting" in found:
+    if "waiting" in standings.values():
         message = f"SendGrid waits for the verification of {address} or {domain}, and refuses to send until then."
         fix = f"{verify}: open the link in its mail, or create the DNS records that it shows."
     return Finding("error", "sender_rejected", "$.fromEmail", message, fix)
