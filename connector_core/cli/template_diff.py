@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _MOST_LINES = 2000
 """Longer texts are not compared: that can take minutes."""
 
-_LONGEST_LINE = 300
+_LONGEST_LINE = 2000
+"""Characters of a line; the HTML of a mail has some hundred."""
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
