@@ -135,7 +135,8 @@ def ask_at_once(ask: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
     """
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="connector-core-questions")
     try:
-        yield from pool.map(ask, items)
+        # With the caller's context, which a host's plugin may need, such as for tracing.
+        yield from pool.map(lambda one: one[0].run(ask, one[1]), ((copy_context(), item) for item in items))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

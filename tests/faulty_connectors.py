@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fault import PLUGIN, TESTS, Fault
-from stored_templates import STORED
+from fault import CALL, LIVE_CALL, PLUGIN, SANDBOX, TESTS, Fault
+from stored_templates import NUMBERED, STORED
 
 from connector_core.scaffold import Names, write_distribution
 
@@ -26,6 +26,39 @@ def write_healthy(into: Path) -> Path:
 def write_complete(into: Path) -> Path:
     """Write a connector without a fault that has every optional hook."""
     return _write(Names("complete-mail"), STORED, into)
+
+
+def write_numbered(into: Path) -> Path:
+    """Write a connector that has every optional hook, and whose provider gives its templates numbers."""
+    return _write(Names("numbered-mail"), NUMBERED, into)
+
+
+def write_signed_in(into: Path) -> Path:
+    """Write a connector that asks for a token before anything else."""
+    ask = """\
+def sign_in(config: Config, transport: Transport) -> None:
+    answer = transport.request("POST", f"{config['apiUrl']}/token", headers=make_headers(config), json={})
+    body = answer.json()
+    if not isinstance(body, dict) or not isinstance(body.get("token"), str):
+        raise read_refusal(answer)
+
+
+"""
+    account = '        app.add_url_rule("/account", "account", self.show_account)\n'
+    token = '        app.add_url_rule("/token", "token", self.give_token, methods=["POST"])\n'
+    give = """\
+    def give_token(self) -> ResponseReturnValue:
+        return self.refuse_wrong_key() or {"token": "made-up"}
+
+    def show_account("""
+    changes = (
+        (PLUGIN, "def make_url(", f"{ask}def make_url("),
+        (PLUGIN, CALL, f"    sign_in(config, transport)\n{CALL}"),
+        (PLUGIN, LIVE_CALL, f"        sign_in(config, transport)\n{LIVE_CALL}"),
+        (SANDBOX, account, account + token),
+        (SANDBOX, "    def show_account(", give),
+    )
+    return _write(Names("signed-in-mail"), changes, into)
 
 
 def write_reticent(into: Path) -> Path:

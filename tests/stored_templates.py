@@ -155,9 +155,10 @@ _ROUTES = '''
         return {"id": message.id}
 '''
 
+_TYPES = ("SignIn", "Register", "ForgotPassword", "Generic")
 _CONFIG = "".join(
     f'        {{"usageType": "{usage_type}", "templateName": "the-{usage_type.lower()}-mail"}},\n'
-    for usage_type in ("SignIn", "Register", "ForgotPassword", "Generic")
+    for usage_type in _TYPES
 )
 _MESSAGE = '    message = Message("person@example.com"'
 _ACCOUNT = '        app.add_url_rule("/account", "account", self.show_account)\n'
@@ -223,3 +224,27 @@ STORED = (
     ),
     (TESTS, _MESSAGE, f'    config["templates"] = [\n{_CONFIG}    ]\n{_MESSAGE}'),
 )
+
+_ID = '"templateId": { "title": "Template", "type": "integer", "minimum": 1 },\n'
+_OF_NUMBERS = (
+    ('"templateName": { "title": "Template", "type": "string", "pattern": "^[a-z-]+$" },\n', _ID),
+    ('names = [entry.get("templateName", "") ', 'names = [str(entry.get("templateName", "")) '),
+    ('self._stored[body["template"]]', 'self._stored[str(body["template"])]'),
+    ("            name=name,\n", "            name=str(name),\n"),
+    (
+        "            after=after,\n",
+        '            after=after,\n            problem="" if before else "Name one that is there.",\n',
+    ),
+    *((f'"the-{one.lower()}-mail"', str(4001 + place)) for place, one in enumerate(_TYPES)),
+    ("templateName", "templateId"),
+)
+
+
+def _use_numbers(text: str) -> str:
+    for old, new in _OF_NUMBERS:
+        text = text.replace(old, new)
+    return text
+
+
+NUMBERED = tuple((file, old, _use_numbers(new)) for file, old, new in STORED)
+"""The same for a provider that alone gives its templates their ids, which are numbers."""

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from connector_faults import FAULTS
-from faulty_connectors import write_complete, write_faulty, write_healthy, write_reticent
+from faulty_connectors import (
+    write_complete,
+    write_faulty,
+    write_healthy,
+    write_numbered,
+    write_reticent,
+    write_signed_in,
+)
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -89,11 +96,22 @@ def test_every_fault_has_a_connector_of_its_own() -> None:
     assert len({one.id for one in FAULTS}) == len(FAULTS)
 
 
-@pytest.mark.parametrize("write", [write_healthy, write_complete, write_reticent])
-def test_it_finds_nothing_in_a_connector_without_a_fault(tmp_path: Path, write: Callable[[Path], Path]) -> None:
+@pytest.mark.parametrize(
+    ("write", "checks"),
+    [
+        (write_healthy, ""),
+        (write_complete, ""),
+        (write_reticent, ""),
+        (write_numbered, "template or plan or push or asking or asked"),
+        (write_signed_in, "live_check"),
+    ],
+)
+def test_it_finds_nothing_in_a_connector_without_a_fault(
+    tmp_path: Path, write: Callable[[Path], Path], checks: str
+) -> None:
     folder = write(tmp_path)
 
-    ended = run_checks({folder.name: folder}, [str(list_test_file(folder))], tmp_path / "report.xml")
+    ended = run_checks({folder.name: folder}, ["-k", checks, str(list_test_file(folder))], tmp_path / "report.xml")
 
     assert ended.returncode == 0, ended.stdout
     assert "skipped" not in ended.stdout

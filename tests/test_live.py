@@ -417,6 +417,13 @@ def test_questions_at_the_same_time_are_answered_in_order_by_eight_threads() -> 
     assert len(threads) == 8
 
 
+def test_questions_have_the_context_of_who_asks() -> None:
+    trace = ContextVar("trace", default="none")
+    trace.set("t-7")
+
+    assert set(ask_at_once(lambda _: trace.get(), range(16))) == {"t-7"}
+
+
 def test_after_a_question_that_fails_no_other_is_waited_for() -> None:
     done = threading.Event()
 

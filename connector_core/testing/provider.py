@@ -58,10 +58,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """How a provider confirms a message: the path of the request, and the answer."""
+    """How a provider confirms a message: the path of the request, the answer, and what is asked before, by path."""
 
     path: str
     answer: Answer
+    before: frozenset[str] = frozenset()
 
 
 def find_success(subject: Subject, message: Message) -> Success:
@@ -75,7 +76,8 @@ def find_success(subject: Subject, message: Message) -> Success:
 
     with WireServer(pass_on(sandbox.url, note)) as server:
         subject.send(lead_to(sandbox, server.url), message)
-    return Success(find_path(server.requests[-1]), answers[-1])
+    *before, path = map(find_path, server.requests)
+    return Success(path, answers[-1], frozenset(before) - {path})
 
 
 def find_path(request: Request) -> str:

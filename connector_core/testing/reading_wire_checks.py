@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[[dict[str, Any], Connector], object]
 
-_NONE_YET = "[]"
-"""What a provider may well say of an account that has nothing yet."""
-
 
 class ReadingWireChecks(HttpChecks):
     """What a host learns when the provider fails while it is asked for templates or usage."""
@@ -39,7 +36,7 @@ class ReadingWireChecks(HttpChecks):
 
         To mend: let the errors of `transport.request` pass, and raise `make_refusal` for any status but a success.
         """
-        foreign = {f"that answers {what}": one for what, one in FOREIGN.items() if what != _NONE_YET}
+        foreign = {f"that answers {what}": one for what, one in FOREIGN.items()}
         for hook, ask, sandbox in _list_asks(subject):
             connector = subject.with_limits(AT_ONCE)
             for what, behaviour in {**FAILURES, **foreign}.items():

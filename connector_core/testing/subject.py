@@ -44,7 +44,7 @@ _ALPHABETS = (string.digits, "abcdef", string.ascii_lowercase[6:], "ABCDEF", str
 _NEXT = {one: (alphabet * 2)[place + 1] for alphabet in _ALPHABETS for place, one in enumerate(alphabet)}
 """For each letter and digit the next of its kind, hexadecimal digits apart, so that a secret keeps its form."""
 
-_CODE = re.compile("[a-z_]+")
+_CODE = re.compile("[a-z][a-z0-9_]*")
 
 
 @dataclass(slots=True)
@@ -290,7 +290,7 @@ def _check_error(attempt: Attempt) -> None:
 def _check_finding(finding: Finding, root: Place) -> None:
     """Check what holds for every finding of a live check."""
     what = f"The finding {finding.code!r} at {finding.path}"
-    assert _CODE.fullmatch(finding.code), f"{what} has a code that is no word of a-z and _."
+    assert _CODE.fullmatch(finding.code), f"{what} has a code that is no word of a-z, 0-9 and _."
     path = read_path(finding.path)
     place = None if path is None else root.at(path)
     assert place, f"{what} leads to no setting: name one of the schema, such as $.apiKey, or $ where it is about none."

@@ -75,12 +75,17 @@ class TemplateSetting:
 
     def stored_names(self, config: Mapping[str, Any]) -> dict[Path, str]:
         """Return the names of the provider's templates that a config has, by their path; numbers are the provider's."""
-        return {
-            (self.key, *path, key): name
-            for path, entry in list_template_entries(config[self.key])
-            for key, name in entry.items()
-            if key.startswith(STORED_THERE) and isinstance(name, str)
-        }
+        return {path: name for path, name in self._list_stored(config) if isinstance(name, str)}
+
+    def stored_numbers(self, config: Mapping[str, Any]) -> dict[Path, str]:
+        """Return the numbers of the provider's templates that a config has, by their path."""
+        return {path: str(number) for path, number in self._list_stored(config) if type(number) is int}
+
+    def _list_stored(self, config: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+        for path, entry in list_template_entries(config[self.key]):
+            for key, value in entry.items():
+                if key.startswith(STORED_THERE):
+                    yield (self.key, *path, key), value
 
     def _with_changed_entries(
         self, config: dict[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]
