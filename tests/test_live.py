@@ -17,7 +17,6 @@ from connector_core import (
     ConnectorError,
     DeliveryUnknown,
     Finding,
-    Limits,
     Message,
     ProviderReply,
     ProviderUnavailable,
@@ -28,11 +27,10 @@ from connector_core import (
     TemplateChange,
     Transport,
     UnsupportedFeature,
-    ask_at_once,
     hookimpl,
     starter_templates,
 )
-from connector_core.testing.wire_behaviours import respond, stay_silent
+from connector_core.testing.wire_behaviours import stay_silent
 from connector_core.testing.wire_server import HANG_GUARD, WireServer, finish
 
 if TYPE_CHECKING:
@@ -399,86 +397,6 @@ def test_a_refusal_to_hurry_keeps_its_wait(configure: Callable[..., ConfiguredCo
         configure(usage=lambda *_: raise_(refusal)).get_usage(SINCE)
 
     assert (raised.value.retry_after, raised.value.retryable) == (7, True)
-
-
-# Questions at the same time
-
-
-def test_questions_at_the_same_time_are_answered_in_order_by_eight_threads() -> None:
-    all_there = threading.Barrier(8)
-    threads: set[str] = set()
-
-    def ask(number: int) -> int:
-        threads.add(threading.current_thread().name)
-        all_there.wait(HANG_GUARD)  # with fewer threads than eight, nobody would come through
-        return number * 2
-
-    assert list(ask_at_once(ask, range(32))) == [number * 2 for number in range(32)]
-    assert len(threads) == 8
-
-
-def test_questions_have_the_context_of_who_asks() -> None:
-    trace = ContextVar("trace", default="none")
-    trace.set("t-7")
-
-    assert set(ask_at_once(lambda _: trace.get(), range(16))) == {"t-7"}
-
-
-def test_after_a_question_that_fails_no_other_is_waited_for() -> None:
-    done = threading.Event()
-
-    def ask(number: int) -> None:
-        if number == 0:
-            raise ProviderUnavailable("Gone.")
-        done.wait(HANG_GUARD)
-
-    try:
-        with pytest.raises(ProviderUnavailable):
-            finish(lambda: list(ask_at_once(ask, range(100))))
-    finally:
-        done.set()
-
-
-# The deadline of a transport
-
-
-def test_a_transport_within_a_time_has_no_longer_limits() -> None:
-    transport = Transport(limits=Limits(total=9, read=4))
-    bounded = transport.within(5)
-
-    assert bounded.limits.total <= 5
-    assert bounded.limits.read == 4
-    assert transport.limits.total == 9
-
-
-def test_a_transport_whose_time_is_over_asks_nobody() -> None:
-    with WireServer(respond(200)) as server:
-        with pytest.raises(ProviderUnavailable, match="time limit"):
-            Transport().within(0).request("GET", server.url, headers={})
-        assert server.requests == []
-
-
-def test_a_transport_within_a_time_sends_what_it_is_given() -> None:
-    with WireServer(respond(200, b"yes")) as server:
-        transport = Transport()
-        answer = transport.within(5).request("POST", f"{server.url}/x", headers={"X-A": "1"}, json={"a": 1})
-        transport.close()
-
-    assert answer.body == b"yes"
-    (request,) = server.requests
-    assert (request.method, request.target, request.headers["x-a"], request.json()) == ("POST", "/x", "1", {"a": 1})
-
-
-def test_closing_a_transport_within_a_time_leaves_the_connections() -> None:
-    with WireServer(respond(200)) as server:
-        transport = Transport()
-        for _ in range(2):
-            with_deadline = transport.within(5)
-            with_deadline.request("GET", server.url, headers={})
-            with_deadline.close()
-        transport.close()
-
-    assert server.connections == 1
 
 
 def test_what_is_collected_has_a_bound(configure: Callable[..., ConfiguredConnector]) -> None:
