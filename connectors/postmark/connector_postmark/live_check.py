@@ -61,11 +61,11 @@ def _check_server(api: PostmarkApi) -> Iterator[Finding]:
     server = ask(api, "GET", "/server").content
     if not isinstance(server.get("Name"), str):
         raise misshapen("a server")
-    name = shorten(server["Name"], _LONGEST_NAME)
-    message = "Postmark accepts the server token"
-    message += f" of the server {name}." if name else "."
+    name, kind = shorten(server["Name"], _LONGEST_NAME), server.get("DeliveryType")
+    which = "live server" if kind == "Live" else "server"
+    message = f"Postmark accepts the token of the {which}{f' {name}' if name else ''}."
     yield Finding("ok", "credentials_accepted", "$.serverToken", message)
-    if server.get("DeliveryType") == "Sandbox":
+    if kind == "Sandbox":
         message = "The token belongs to a sandbox server of Postmark: it accepts mails and delivers none."
         fix = "For mails that arrive, use the Server API token of a live server; a sandbox server can't become one."
         yield Finding("warning", "sandbox_server", "$.serverToken", message, fix)

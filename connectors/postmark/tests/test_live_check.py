@@ -112,11 +112,11 @@ def test_a_sandbox_server_of_postmark_is_a_warning(postmark: Connector) -> None:
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("Example", "of the server Example."),
-        ("Two\r\nlines\x1b[31m", "of the server Two lines [31m."),
-        ("word " * 40, f"of the server {('word ' * 16).strip()}."),
-        ("x" * 1000, "accepts the server token."),
-        ("", "accepts the server token."),
+        ("Example", "of the live server Example."),
+        ("Two\r\nlines\x1b[31m", "of the live server Two lines [31m."),
+        ("word " * 40, f"of the live server {('word ' * 16).strip()}."),
+        ("x" * 1000, "accepts the token of the live server."),
+        ("", "accepts the token of the live server."),
     ],
 )
 def test_the_name_of_the_server_is_shown_on_one_short_line(
