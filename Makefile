@@ -12,7 +12,7 @@ CONNECTORS := $(patsubst %/pyproject.toml,%,$(wildcard connectors/*/pyproject.to
 demo: $(VENV)/.installed
 	@$(BIN)/python tests/demo.py
 
-# A few processes (conftest.py says how many); the tests of a file stay together, since they share what is slow to make.
+# One process a core; the tests of a file stay together, since they share what is slow to make.
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n auto --dist loadfile
 

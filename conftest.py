@@ -26,12 +26,6 @@ LACKS = {
 _skipped: list[str] = []
 
 
-@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
-def pytest_xdist_auto_num_workers() -> int:
-    # Many tests wait for a server that stays silent, so a core has time for more than one process.
-    return (os.cpu_count() or 1) * 3 // 2
-
-
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and isinstance(report.longrepr, tuple):
         reason = str(report.longrepr[2]).removeprefix("Skipped: ")
