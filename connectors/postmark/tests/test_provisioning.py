@@ -307,7 +307,7 @@ def test_an_alias_and_an_id_of_the_same_template_are_one_change(postmark: Connec
 # What is left alone, and what to do then
 
 
-def block(sandbox: PostmarkSandbox, change: TemplateChange, *words: str) -> None:
+def check_blocked(sandbox: PostmarkSandbox, change: TemplateChange, *words: str) -> None:
     """Require that a change is blocked with a sentence that has some words, and does nothing."""
     before = sandbox.account.templates
     assert change.action == "blocked"
@@ -324,7 +324,7 @@ def test_a_layout_stays_a_layout(
 
     change = plan(postmark, config, templates)["sign-in"]
 
-    block(sandbox, change, "layout", "another alias")
+    check_blocked(sandbox, change, "layout", "another alias")
     assert change.before is not None
     assert change.before.html == PAGE
 
@@ -345,7 +345,7 @@ def test_a_whole_page_is_not_put_into_a_layout(
     postmark: Connector, sandbox: PostmarkSandbox, config: dict[str, Any], html: str
 ) -> None:
     page = Template(usage_type="SignIn", subject="Sign in", html=html, text="{{code}}")
-    block(sandbox, plan(postmark, config, [page])["sign-in"], "layout frame", "out of the layout")
+    check_blocked(sandbox, plan(postmark, config, [page])["sign-in"], "layout frame", "out of the layout")
 
 
 @pytest.mark.usefixtures("framed")
@@ -364,12 +364,12 @@ def test_what_goes_into_a_layout_is_updated_in_there(
 
 def test_an_id_that_does_not_exist_is_for_postmark_to_choose(postmark: Connector, sandbox: PostmarkSandbox) -> None:
     config = {**sandbox.config, "templates": name_templates(SignIn=77)}
-    block(sandbox, plan(postmark, config)["77"], "template 77", "templateAlias")
+    check_blocked(sandbox, plan(postmark, config)["77"], "template 77", "templateAlias")
 
 
 def test_a_template_named_like_an_action_is_not_taken_for_one(postmark: Connector, sandbox: PostmarkSandbox) -> None:
     config = {**sandbox.config, "templates": name_templates(SignIn="Validate")}
-    block(sandbox, plan(postmark, config)["Validate"], "another alias")
+    check_blocked(sandbox, plan(postmark, config)["Validate"], "another alias")
 
 
 @pytest.mark.parametrize("templates", [STARTERS, []])
@@ -379,14 +379,14 @@ def test_a_template_that_was_deleted_is_left_alone(
     """Postmark still tells of a deleted template by its id."""
     sandbox.account.add_template(template_id=77, name="Old", subject="s", html="h", text="t", active=False)
     config = {**sandbox.config, "templates": name_templates(SignIn=77)}
-    block(sandbox, plan(postmark, config, templates)["77"], "not active", "another one")
+    check_blocked(sandbox, plan(postmark, config, templates)["77"], "not active", "another one")
 
 
 @pytest.mark.parametrize("part", ["html", "text"])
 def test_a_part_is_not_emptied(postmark: Connector, sandbox: PostmarkSandbox, part: str) -> None:
     parts = {"html": SIGN_IN.html, "text": SIGN_IN.text, part: ""}
     bare = Template(usage_type="SignIn", subject="Sign in", **parts)
-    block(sandbox, plan(postmark, sandbox.config, [bare])["logto-sign-in"], "empty the")
+    check_blocked(sandbox, plan(postmark, sandbox.config, [bare])["logto-sign-in"], "empty the")
 
 
 def test_a_part_that_is_empty_already_stays_so(postmark: Connector, config: dict[str, Any]) -> None:
@@ -401,7 +401,7 @@ def test_a_part_that_is_empty_already_stays_so(postmark: Connector, config: dict
 # Somebody else at work
 
 
-def refuse(sandbox: PostmarkSandbox, change: TemplateChange) -> None:
+def check_refused(sandbox: PostmarkSandbox, change: TemplateChange) -> None:
     """Require that a change is refused, and does nothing."""
     before = sandbox.account.templates
     with pytest.raises(InvalidMessage, match=f"{change.name} at Postmark is no longer what it was") as caught:
@@ -430,7 +430,7 @@ def test_a_template_that_changed_after_the_plan_is_left_alone(
     stored = sandbox.account.find_template("logto-sign-in")
     assert stored is not None
     sandbox.account.change_template(stored.id, **content)
-    refuse(sandbox, change)
+    check_refused(sandbox, change)
 
 
 def test_a_template_that_got_a_layout_after_the_plan_is_left_alone(
@@ -441,7 +441,7 @@ def test_a_template_that_got_a_layout_after_the_plan_is_left_alone(
     stored = sandbox.account.find_template("logto-sign-in")
     assert stored is not None
     sandbox.account.change_template(stored.id, layout_id=layout.id)
-    refuse(sandbox, change)
+    check_refused(sandbox, change)
 
 
 def test_a_template_that_went_after_the_plan_is_not_made_again(postmark: Connector, sandbox: PostmarkSandbox) -> None:
@@ -449,7 +449,7 @@ def test_a_template_that_went_after_the_plan_is_not_made_again(postmark: Connect
     stored = sandbox.account.find_template("logto-sign-in")
     assert stored is not None
     sandbox.account.remove_template(stored)
-    refuse(sandbox, change)
+    check_refused(sandbox, change)
 
 
 def test_an_alias_that_was_taken_after_the_plan_is_left_alone(
@@ -457,7 +457,7 @@ def test_an_alias_that_was_taken_after_the_plan_is_left_alone(
 ) -> None:
     change = plan(postmark, config)["sign-in"]
     sandbox.account.add_template(alias="sign-in", name="Theirs", subject="s", html="h", text="t")
-    refuse(sandbox, change)
+    check_refused(sandbox, change)
 
 
 def test_an_alias_that_was_taken_at_the_last_moment_is_refused_by_postmark(
