@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from connector_core.errors import ConfigIssue, InvalidConfig
 from connector_core.jsonvalue import FrozenDict, copy_json, format_path, freeze
-from connector_core.secrets import HIDDEN, Redaction, Secret
+from connector_core.secrets import Redaction, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from connector_core.schema import ConfigSchema, Place
 
@@ -165,15 +165,6 @@ def read_config(schema: ConfigSchema, config: object, *, resolve_references: boo
     return Reading(Config(completed, frozenset(issue.path for issue in issues)), tuple(issues))
 
 
-def redact_config(schema: ConfigSchema, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy that is safe to show: secrets become `***`, references to secrets stay.
-
-    The value of a key that the schema doesn't know is hidden too: it may be a misspelled secret.
-    """
-    hidden: dict[str, Any] = copy_json(_hide(config, schema.root), lambda _path, _reason: None)
-    return hidden
-
-
 def _complete(
     value: Any,
     place: Place | None,
@@ -186,7 +177,7 @@ def _complete(
     if place is None:
         return freeze(value)
     if place.secret:
-        if resolve_references and _is_reference(value):
+        if resolve_references and is_reference(value):
             value = _follow(value, path, issues)
         return None if value is None else Secret(value)
     if isinstance(value, dict):
@@ -212,7 +203,8 @@ def _complete(
     return value
 
 
-def _is_reference(value: Any) -> bool:
+def is_reference(value: Any) -> bool:
+    """Return whether a value stands for a secret kept elsewhere: `{"$env": ...}` or `{"$file": ...}`."""
     if not isinstance(value, dict) or len(value) != 1:
         return False
     ((kind, name),) = value.items()
@@ -267,22 +259,6 @@ def _read_secret_file(name: str) -> str:
     return text
 
 
-def _hide(value: Any, place: Place | None) -> Any:
-    if place is None:
-        return HIDDEN
-    if place.secret:
-        return value if _is_reference(value) or value is None else HIDDEN
-    if isinstance(value, Mapping):
-        free = "object" in place.types and not place.closed and not place.properties and place.others is None
-        return {
-            name: member if free else _hide(member, place.properties.get(name, place.others))
-            for name, member in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [_hide(member, place.items) if place.items else member for member in value]
-    return value
-
-
 def _reveal(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _reveal(member) for name, member in value.items()}
@@ -304,9 +280,11 @@ def _secret_texts(value: Any) -> Iterator[str]:
 
 
 def _close(kept: Any) -> None:
+    """Close what was kept; where that fails, nothing is lost, and a message that was sent stays sent."""
     close = getattr(kept, "close", None)
     if callable(close):
-        close()
+        with suppress(Exception):  # a foreign connector may raise anything
+            close()
 
 
 def _not_an_object(config: object) -> str:

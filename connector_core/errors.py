@@ -5,12 +5,15 @@ ConnectorError                  general                 anything below
 ├── InvalidConnector            invalid_metadata        a connector or plugin breaks the contract
 ├── ConnectorNotFound           connector_not_found     no connector has this id
 ├── UnsupportedFeature          not_implemented         the connector can't do this
+├── StoreError                  store_failed            the store of configs is missing, damaged or out of reach
+│   └── StoreConflict           store_conflict          somebody else changed the config first
 └── SendError                   general                 the message was not sent, or nobody knows
     ├── TemplateNotFound        template_not_found      no template for the usage type, or unknown to the provider
     ├── AuthorizationFailed     authorization_failed    the provider refuses the credentials
     ├── SenderRejected          sender_rejected         the sender is missing or unconfirmed
     ├── RecipientRejected       recipient_rejected      inactive or invalid addresses
     ├── InvalidMessage          invalid_message         the message itself can't be sent
+    ├── UnsupportedOption       not_implemented         an UnsupportedFeature, too: an option that is not to be had
     ├── AccountRestricted       account_restricted      the account may not send (yet)
     ├── UsageLimitExceeded      usage_limit_exceeded    out of credits
     ├── RateLimitExceeded       rate_limit_exceeded     too many requests, try later
@@ -26,6 +29,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from connector_core.routing.decision import Decision
 
 Outcome = Literal["not_sent", "unknown"]
 
@@ -109,6 +114,21 @@ class UnsupportedFeature(ConnectorError):
     code = "not_implemented"
 
 
+class StoreError(ConnectorError):
+    """The store of configs is missing, damaged or out of reach.
+
+    Nothing was changed, unless the line to a database broke at the very end: read again what is stored then.
+    """
+
+    code = "store_failed"
+
+
+class StoreConflict(StoreError):
+    """Somebody else changed the config first; nothing was changed: read it again, and repeat the change."""
+
+    code = "store_conflict"
+
+
 class SendError(ConnectorError):
     """The message was not sent, or nobody knows whether it was.
 
@@ -127,6 +147,8 @@ class SendError(ConnectorError):
 
     outcome: Outcome = "not_sent"
     retryable = False
+    route: tuple[Decision, ...] = ()
+    """What a router did, connector by connector; empty without a router."""
 
     def __init__(  # noqa: PLR0913  each of them is a fact that a host acts upon
         self,
@@ -148,7 +170,7 @@ class SendError(ConnectorError):
         self.reason = reason
 
     def to_json(self) -> dict[str, Any]:
-        """Return the error as a JSON object; `provider`, `retryAfter` and `recipients` only where known."""
+        """Return the error as a JSON object; what isn't known is left out, as is `route` without a router."""
         found: dict[str, Any] = {
             **super().to_json(),
             "outcome": self.outcome,
@@ -160,6 +182,8 @@ class SendError(ConnectorError):
             found["provider"] = self.provider.to_json()
         if self.recipients:
             found["recipients"] = list(self.recipients)
+        if self.route:
+            found["route"] = [decision.to_json() for decision in self.route]
         return found
 
 
@@ -191,6 +215,12 @@ class InvalidMessage(SendError):
     """The message itself can't be sent: a field, its size, an attachment."""
 
     code = "invalid_message"
+
+
+class UnsupportedOption(SendError, UnsupportedFeature):
+    """The message has an option that the connector can't send; nothing was sent."""
+
+    code = "not_implemented"
 
 
 class AccountRestricted(SendError):

@@ -8,13 +8,16 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 MAX_DEPTH = 64
 """Levels of nesting in a config or a payload; real ones have fewer than ten."""
 
 _MAX_INTEGER_BITS = 4096
 """Far above what any JSON reader keeps exactly, below what Python refuses to write (4,300 digits)."""
+
+_PLAIN = frozenset({str, bool, type(None)})
+"""Types whose values are JSON, whatever they are."""
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][\w$-]*\Z", re.ASCII)
 
@@ -54,6 +57,12 @@ def copy_json(value: Any, report: Callable[[tuple[str | int, ...], str], None]) 
 
     What is no JSON becomes None in the copy, and `report(path, reason)` is called for it.
     """
+    if type(value) is dict:  # most payloads are a few texts
+        for name, member in value.items():
+            if type(name) is not str or type(member) not in _PLAIN:
+                break
+        else:
+            return dict(value)
     return _copy(value, (), report)
 
 
@@ -101,6 +110,22 @@ def _find_problem(value: Any, around: tuple[Any, ...]) -> str | None:
     if value is None or isinstance(value, str | int | float):
         return None
     return f"is a {type(value).__name__}, which JSON can't express: turn it into text or a number"
+
+
+def replace_at(
+    value: Any,
+    paths: Collection[tuple[str | int, ...]],
+    make: Callable[[tuple[str | int, ...], Any], Any],
+    path: tuple[str | int, ...] = (),
+) -> Any:
+    """Return a deep copy of a JSON value with `make(path, value)` in place of what is at each of some paths."""
+    if path in paths:
+        return make(path, value)
+    if isinstance(value, dict):
+        return {name: replace_at(member, paths, make, (*path, name)) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [replace_at(member, paths, make, (*path, index)) for index, member in enumerate(value)]
+    return value
 
 
 def format_path(path: tuple[str | int, ...] | list[str | int]) -> str:

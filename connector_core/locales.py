@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_LONGEST = 64
+LONGEST_TAG = 64
 """Far more than a language tag needs (RFC 5646, section 4.4.1, asks for 35); a longer text is none."""
 
 
@@ -23,7 +23,7 @@ def candidate_locales(locale: object) -> Iterator[str | None]:
     `de-CH-1996` yields `de-ch-1996`, `de-ch`, `de`, None. A subtag of one character goes together with what followed
     it (RFC 4647, section 3.4). What is no language tag, empty or `*` yields None alone.
     """
-    usable = isinstance(locale, str) and len(locale) <= _LONGEST
+    usable = isinstance(locale, str) and len(locale) <= LONGEST_TAG
     subtags = normalize_locale(str(locale)).strip().split("-") if usable else []
     if subtags and subtags[0] in {"", "*"}:
         subtags = []

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from connector_core.message import ascii_address
+from connector_core.address import ascii_address, check_address
+from connector_core.errors import InvalidMessage
 from connector_core.rendering import clean_header
 
 _QUOTED = re.compile(r'"((?:\\.|[^"\\])*)"')
+_NO_TEXT = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_NAME = re.compile(rf'([^",;@\\<>{_NO_TEXT}]|"(\\[^{_NO_TEXT}]|[^"\\{_NO_TEXT}])*")*')
+_MAX_MAILBOX = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +53,25 @@ class Mailbox:
             return f"{Header(self.name, 'utf-8', maxlinelen=0).encode()} <{self.address}>"
         # The standard library quotes the name, or encodes it (RFC 2047), and refuses an accented address.
         return formataddr((self.name, "")).removesuffix("<>") + f"<{self.address}>"
+
+
+def check_mailbox(text: str, whose: str) -> None:
+    """Check that a text is one mailbox, as the shared definition `mailbox` has it.
+
+    Args:
+        text: an address, or `Name <address>`, where a name with signs of punctuation stands in quotes.
+        whose: whose address it is, for the sentence.
+
+    Raises:
+        InvalidMessage: it is not; the text is not repeated in the sentence.
+
+    """
+    name, bracket, rest = text.rpartition("<")
+    if not bracket:
+        check_address(text, whose)
+        return
+    if len(text) > _MAX_MAILBOX or not _NAME.fullmatch(name) or not rest.endswith(">"):
+        raise InvalidMessage(
+            f"{whose} is not one mailbox: write it as name@example.com, or Example <name@example.com>."
+        )
+    check_address(rest.removesuffix(">"), whose)

@@ -11,7 +11,7 @@ from connector_core.jsonvalue import freeze
 from connector_core.locales import candidate_locales, normalize_locale
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 DEFAULT_LANGUAGE = "en"
 
@@ -30,6 +30,10 @@ class ConnectorMetadata:
         logo: an SVG image as text; `logo_dark` the same for dark pages.
         target: what the connector connects to; the id where nothing else is said.
         platform: None unless the connector serves one platform only.
+        message_options: which options of a message the connector can send, by their names in JSON: `cc`, `replyTo`,
+            ..., and `inlineAttachments`. A message with another one is refused before the connector is asked.
+        message_limits: what the provider allows of a message and of a batch, by name; see `message_limits.py`. A
+            message beyond is refused before the connector is asked.
 
     """
 
@@ -43,6 +47,8 @@ class ConnectorMetadata:
     logo_dark: str | None = None
     target: str | None = None
     platform: str | None = None
+    message_options: Sequence[str] = ()
+    message_limits: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, package: str, file: str = "connector.json") -> ConnectorMetadata:
@@ -69,6 +75,8 @@ class ConnectorMetadata:
                 logo_dark=_read_optional(package, document.pop("logoDark", None)),
                 target=document.pop("target", None),
                 platform=document.pop("platform", None),
+                message_options=freeze(document.pop("messageOptions", [])),
+                message_limits=freeze(document.pop("messageLimits", {})),
                 **document,
             )
         except KeyError as cause:
@@ -91,8 +99,15 @@ class ConnectorMetadata:
             "logo": self.logo,
             "logoDark": self.logo_dark,
             "guide": self.guide,
+            "messageOptions": _thaw(self.message_options),
+            "messageLimits": self.message_limits,
             "configSchema": self.config_schema,
         }
+
+
+def _thaw(value: object) -> object:
+    """Return a sequence as JSON has it, and anything else as it is, for the schema to refuse."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def choose_language(texts: Mapping[str, str], locale: str | None = None) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -34,11 +34,11 @@ _APART = frozenset({"blockquote", "dl", "figure", "h1", "h2", "h3", "h4", "h5", 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a mail says; `html` is empty in a mail of plain text alone."""
+    """What a mail says; `html` is empty in a mail of plain text alone, `text` in one of HTML alone."""
 
-    subject: str
-    text: str
-    html: str
+    subject: str = field(repr=False)
+    text: str = field(default="", repr=False)
+    html: str = field(default="", repr=False)
 
 
 def render_content(

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from connector_core.errors import InvalidConnector, InvalidMessage
+from connector_core.errors import InvalidConnector
 from connector_core.jsonvalue import FrozenDict, format_path
-from connector_core.message import ascii_address
+from connector_core.schema_words import compile_pattern, validator_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
@@ -46,16 +46,6 @@ def public_schema(urn: str) -> FrozenDict:
 
 
 @cache
-def _validator_class() -> type[Validator]:
-    """Return the class of validators that know our words; it fetches nothing, and makes nothing of `$ref`."""
-    from jsonschema.validators import Draft202012Validator, extend
-
-    words = {"contains": _contains, "pattern": _pattern, "format": _format}
-    made: type[Validator] = extend(Draft202012Validator, words)  # type: ignore[no-untyped-call]  # jsonschema's own
-    return made
-
-
-@cache
 def public_validator(urn: str) -> Validator:
     """Return the validator of a public schema; its references lead to definitions, its own or shared ones.
 
@@ -73,61 +63,8 @@ def public_validator(urn: str) -> Validator:
     def follow(validator: Any, reference: str, instance: Any, _schema: object) -> Iterator[ValidationError]:
         yield from validator.descend(instance, definitions[reference])
 
-    made: type[Validator] = extend(_validator_class(), {"$ref": follow})  # type: ignore[no-untyped-call]  # the same
+    made: type[Validator] = extend(validator_class(), {"$ref": follow})  # type: ignore[no-untyped-call]  # jsonschema's own
     return made(schema)
-
-
-def _contains(validator: Any, wanted: Mapping[str, Any], instance: Any, _schema: object) -> Iterator[ValidationError]:
-    """Check `contains` up to the first match; jsonschema goes on to count them, for words that the dialect lacks."""
-    from jsonschema.exceptions import ValidationError
-
-    if validator.is_type(instance, "array"):
-        matching = validator.evolve(schema=wanted)
-        if not any(matching.is_valid(member) for member in instance):
-            yield ValidationError("no entry matches")
-
-
-def _pattern(validator: Any, pattern: str, instance: Any, _schema: object) -> Iterator[ValidationError]:
-    """Check `pattern` as JSON Schema means it: `$` is the very end, where Python lets a line break follow."""
-    from jsonschema.exceptions import ValidationError
-
-    if validator.is_type(instance, "string") and not compile_pattern(pattern).search(instance):
-        yield ValidationError("the text does not match")
-
-
-def _format(validator: Any, name: str, instance: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
-    """Check what a pattern can't say of an address: that its host or domain can be one."""
-    from jsonschema.exceptions import ValidationError
-
-    find_domain = _DOMAINS.get(name)
-    if find_domain is None or not validator.is_type(instance, "string"):
-        return
-    if not compile_pattern(schema.get("pattern", "")).search(instance):
-        return  # the pattern tells
-    try:
-        ascii_address(f"x@{find_domain(instance)}")
-    except (ValueError, InvalidMessage):
-        yield ValidationError("the domain can't be one")
-
-
-def _find_host(url: str) -> str | None:
-    from urllib.parse import urlsplit
-
-    return urlsplit(url).hostname
-
-
-_DOMAINS: Mapping[str, Callable[[str], str | None]] = {
-    "address": lambda address: address.rpartition("@")[2],
-    "mailbox": lambda mailbox: mailbox.rpartition("@")[2].removesuffix(">"),
-    "url": _find_host,
-}
-"""What finds the domain in a text, by the format of the text."""
-
-
-@cache
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    r"""Return an ECMA-262 pattern as Python has it: an anchor `$` becomes `\Z`."""
-    return re.compile(re.sub(r"(\\.|\[(?:\\.|[^\]\\])*\])|\$", lambda found: found[1] or r"\Z", pattern))
 
 
 def check_metadata(metadata: ConnectorMetadata) -> None:
@@ -179,11 +116,22 @@ def _check_patterns(value: Any) -> None:
             except re.error as cause:
                 raise InvalidConnector(f"The config schema is invalid: {value['pattern']!r} is no pattern.") from cause
         for word, member in value.items():
-            if word != "x-error":  # its sentences have the names of words
+            if word not in {"x-error", "x-show-when"}:  # their keys may be the names of words
                 _check_patterns(member)
     elif isinstance(value, list | tuple):
         for member in value:
             _check_patterns(member)
+
+
+def _check_conditions(place: Place) -> None:
+    """Check that the form shows each setting by the values of others beside it."""
+    for name, member in place.properties.items():
+        for other in member.show_when or ():
+            if other == name or other not in place.properties:
+                raise InvalidConnector(
+                    f"The config schema is invalid: x-show-when of {name} names {other}, which is no other setting "
+                    "beside it."
+                )
 
 
 def _plain(value: Any) -> Any:
@@ -200,11 +148,13 @@ class Place:
     """What a config schema says of one place in a config, all its subschemas taken together."""
 
     title: str | None = None
+    format: str | None = None
     types: set[str] = field(default_factory=set)
     secret: bool = False
     default: Any = None
     has_default: bool = False
     placeholder: str | None = None
+    show_when: Mapping[str, Any] | None = None
     closed: bool = False
     properties: dict[str, Place] = field(default_factory=dict)
     others: Place | None = None
@@ -242,7 +192,7 @@ class ConfigSchema:
     @cached_property
     def validator(self) -> Validator:
         """Return the validator of the document, made when the first config is checked."""
-        return _validator_class()(self._inline(self.document))
+        return validator_class()(self._inline(self.document))
 
     def subschemas(self, schema: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool]]:
         """Yield every subschema that speaks of the same place as `schema`, nearest first.
@@ -322,9 +272,11 @@ class ConfigSchema:
         items: list[Mapping[str, Any]] = []
         for part, always in self.subschemas(schema):
             place.title = place.title or part.get("title")
+            place.format = place.format or part.get("format")
             stated = part.get("type", ())
             place.types |= {stated} if isinstance(stated, str) else set(stated)
             place.placeholder = place.placeholder or part.get("x-placeholder")
+            place.show_when = place.show_when or part.get("x-show-when")
             place.secret = place.secret or part.get("writeOnly", False)
             place.closed = place.closed or part.get("additionalProperties") is False
             if always and "default" in part and not place.has_default:
@@ -336,6 +288,7 @@ class ConfigSchema:
             if "items" in part:
                 items.append(part["items"])
         place.properties = {name: self._place({"allOf": parts}) for name, parts in members.items()}
+        _check_conditions(place)
         place.others = self._place({"allOf": others}) if others else None
         place.items = self._place({"allOf": items}) if items else None
         return place

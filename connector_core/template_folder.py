@@ -133,12 +133,12 @@ def _encode(step: str) -> str:
     """Return a usage type or a language as a part of a file name."""
     # A language "subject" would make a text look like a subject, and nothing at all needs a sign of its own.
     if step.lower() in {*_RESERVED, "subject", ""}:
-        return f"{_encode_each(step[:1]) or '%'}{step[1:]}"
+        return f"{_encode_each(step[:1])}{step[1:]}"
     return _UNSAFE.sub(lambda found: _encode_each(found[0]), step)
 
 
 def _encode_each(step: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in step.encode("utf-8", "surrogatepass"))
+    return "".join(f"%{byte:02X}" for byte in step.encode("utf-8", "surrogatepass")) or "%"
 
 
 def _decode(step: str) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from connector_core.errors import ConfigIssue, TemplateNotFound
 from connector_core.jsonvalue import format_path
-from connector_core.locales import candidate_locales, normalize_locale
+from connector_core.locales import LONGEST_TAG, candidate_locales, normalize_locale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     Entry = Mapping[str, Any]
+
+_KEPT = 256
+"""Usage types with a locale whose entry is remembered; a host has fewer."""
 
 GENERIC = "Generic"
 """The usage type whose entries serve every type that has none of its own."""
@@ -28,6 +32,7 @@ class TemplateIndex:
 
     def __init__(self, templates: Sequence[Entry] | Mapping[str, Any]) -> None:
         self._entries = {_key(entry): entry for _, entry in list_template_entries(templates)}
+        self._find_kept = lru_cache(_KEPT)(self._find)
 
     def find(self, usage_type: str, locale: object = None) -> Entry:
         """Return the entry for a usage type and a reader's locale.
@@ -39,12 +44,17 @@ class TemplateIndex:
             TemplateNotFound: neither has a fitting entry.
 
         """
+        # A longer text is no language tag, and would be remembered all the same.
+        tag = locale if isinstance(locale, str) and len(locale) <= LONGEST_TAG else None
+        return self._find_kept(usage_type, tag)
+
+    def _find(self, usage_type: str, locale: str | None) -> Entry:
         for wanted_type in (usage_type, GENERIC):
             for wanted_locale in candidate_locales(locale):
                 entry = self._entries.get((wanted_type, wanted_locale))
                 if entry is not None:
                     return entry
-        language = f" and the locale {locale}" if isinstance(locale, str) and locale else ""
+        language = f" and the locale {locale!a}" if locale else ""
         raise TemplateNotFound(
             f"There is no template for the usage type {usage_type}{language}, and no Generic one to take its place: "
             "add one for it, or a Generic one without a locale, to the config."
