@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from connector_core.sandbox.server import Server
+    from connector_core.web_server import Server
 
 
 class OutboxServer:
@@ -62,7 +62,7 @@ class OutboxServer:
             raise RuntimeError("This sandbox is running already.")
         from connector_core.sandbox.application import make_application
         from connector_core.sandbox.page import OutboxPage
-        from connector_core.sandbox.server import Server
+        from connector_core.web_server import Server
 
         app = make_application(OutboxPage(self.outbox, self._provider, self._connector_id, self._example))
         self.add_routes(app)

@@ -1,4 +1,4 @@
-"""The HTTP server of a sandbox: cheroot on loopback, in a thread.
+"""The HTTP server of sandboxes and the console: cheroot in a thread, on loopback unless told otherwise.
 
 Clients of a provider's API meet connections that stay open, so theirs are the cases worth testing against; the servers
 of Werkzeug and wsgiref close the connection after each answer.
@@ -38,11 +38,11 @@ class Server(wsgi.Server):
     keep_alive_conn_limit = 10_000
     max_request_body_size = LARGEST_BODY
 
-    def __init__(self, application: WSGIApplication, port: int, name: str) -> None:
+    def __init__(self, application: WSGIApplication, port: int, name: str, *, address: str = LOOPBACK) -> None:
         super().__init__(
-            (LOOPBACK, port),
+            (address, port),
             application,
-            server_name="Sandbox",
+            server_name=name,
             request_queue_size=128,
             timeout=_IDLE_SECONDS,
             shutdown_timeout=_GRACE_SECONDS,
@@ -63,7 +63,7 @@ class Server(wsgi.Server):
         """Begin to answer, in a thread.
 
         Raises:
-            ConnectorError: the port can't be had.
+            ConnectorError: the port or the address can't be had.
 
         """
         self._thread.start()
@@ -85,13 +85,19 @@ class Server(wsgi.Server):
 
     @staticmethod
     def bind_socket(socket_: Any, bind_addr: tuple[str, int]) -> Any:
-        """Bind the socket, or say which port can't be had."""
+        """Bind the socket, or say which port or address can't be had."""
         try:
             socket_.bind(bind_addr)
         except OSError as cause:
             socket_.close()  # cheroot would leave it open
-            why = "is taken" if cause.errno == errno.EADDRINUSE else f"can't be used ({cause.strerror})"
-            raise ConnectorError(f"Port {bind_addr[1]} {why}: choose another with --port.") from cause
+            address, port = bind_addr[:2]
+            if cause.errno == errno.EADDRINUSE:
+                problem = f"Port {port} is taken: choose another with --port."
+            elif cause.errno == errno.EACCES:
+                problem = f"Port {port} can't be used ({cause.strerror}): choose another with --port."
+            else:
+                problem = f"The address {address} can't be used ({cause.strerror}): choose another with --bind."
+            raise ConnectorError(problem) from cause
         return socket_
 
     def process_conn(self, conn: Any) -> None:
