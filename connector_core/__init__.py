@@ -5,9 +5,14 @@ A name is imported when it is first used, so that `import connector_core` costs 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from connector_core.lazy_names import import_lazily
 
 if TYPE_CHECKING:
+    from connector_core.address import ascii_address
+    from connector_core.address_policy import PublicAddresses
+    from connector_core.attachment import Attachment
     from connector_core.config import Config, parse_config
     from connector_core.configured_connector import ConfiguredConnector
     from connector_core.connector import Connector
@@ -29,8 +34,11 @@ if TYPE_CHECKING:
         RecipientRejected,
         SenderRejected,
         SendError,
+        StoreConflict,
+        StoreError,
         TemplateNotFound,
         UnsupportedFeature,
+        UnsupportedOption,
         UsageLimitExceeded,
     )
     from connector_core.findings import Finding, explain_failure
@@ -40,7 +48,7 @@ if TYPE_CHECKING:
     from connector_core.jsonvalue import format_path
     from connector_core.live import ask_at_once
     from connector_core.mailbox import Mailbox
-    from connector_core.message import USAGE_TYPES, Message, RecipientStatus, SendResult, ascii_address
+    from connector_core.message import USAGE_TYPES, Message, RecipientStatus, SendResult
     from connector_core.metadata import ConnectorMetadata
     from connector_core.payloads import find_unknown_variables, main_variable, sample_payload
     from connector_core.plugins import LoadFailure
@@ -57,6 +65,7 @@ __all__ = [
     "STARTER_LOCALES",
     "USAGE_TYPES",
     "AccountRestricted",
+    "Attachment",
     "AuthorizationFailed",
     "Config",
     "ConfigIssue",
@@ -80,6 +89,7 @@ __all__ = [
     "Outcome",
     "ProviderReply",
     "ProviderUnavailable",
+    "PublicAddresses",
     "RateLimitExceeded",
     "RecipientRejected",
     "RecipientStatus",
@@ -91,12 +101,15 @@ __all__ = [
     "SendError",
     "SendResult",
     "SenderRejected",
+    "StoreConflict",
+    "StoreError",
     "Template",
     "TemplateChange",
     "TemplateIndex",
     "TemplateNotFound",
     "Transport",
     "UnsupportedFeature",
+    "UnsupportedOption",
     "UsageLimitExceeded",
     "ascii_address",
     "ask_at_once",
@@ -119,6 +132,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ascii_address": "address",
+    "Attachment": "attachment",
+    "PublicAddresses": "address_policy",
     "Config": "config",
     "parse_config": "config",
     "AccountRestricted": "errors",
@@ -138,8 +154,11 @@ _HOMES = {
     "RecipientRejected": "errors",
     "SenderRejected": "errors",
     "SendError": "errors",
+    "StoreConflict": "errors",
+    "StoreError": "errors",
     "TemplateNotFound": "errors",
     "UnsupportedFeature": "errors",
+    "UnsupportedOption": "errors",
     "UsageLimitExceeded": "errors",
     "Finding": "findings",
     "explain_failure": "findings",
@@ -152,7 +171,6 @@ _HOMES = {
     "Message": "message",
     "RecipientStatus": "message",
     "SendResult": "message",
-    "ascii_address": "message",
     "ConnectorMetadata": "metadata",
     "find_unknown_variables": "payloads",
     "main_variable": "payloads",
@@ -184,18 +202,4 @@ _HOMES = {
 }
 """The module that each public name comes from."""
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """List the public names."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = import_lazily(globals(), _HOMES)

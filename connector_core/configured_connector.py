@@ -11,7 +11,7 @@ from connector_core.errors import ConnectorError, InvalidMessage, SendError
 from connector_core.message import Message, SendResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import date
 
     import pluggy
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from connector_core.metadata import ConnectorMetadata
     from connector_core.provisioning import Template, TemplateChange
     from connector_core.transport import Transport
+
+NO_MESSAGE = "That is no message: give Message(to=..., type=..., payload={...})."
 
 _REPORT = "report it to its author"
 _LONGEST_ID = 1000
@@ -44,9 +46,22 @@ class ConfiguredConnector:
         self._transport = transport
         self._send_hook = send_hook
         self._find_hook = find_hook
+        self._arguments = {"config": config, "transport": transport, "metadata": self._metadata}
 
     def __repr__(self) -> str:
         return f"<ConfiguredConnector {self._metadata.id}>"
+
+    @property
+    def sends_batches(self) -> bool:
+        """Return whether `send_messages` sends many messages in one request."""
+        from connector_core.batch_sender import can_send_batches
+
+        return can_send_batches(self._find_hook("send_messages"))
+
+    def without_retries(self) -> ConfiguredConnector:
+        """Return the same, with what it keeps, over a transport that sends no request again."""
+        transport = self._transport.without_retries()
+        return ConfiguredConnector(self.connector, self.config, transport, self._send_hook, self._find_hook)
 
     def send_message(self, message: Message) -> SendResult:
         """Send one message.
@@ -57,13 +72,11 @@ class ConfiguredConnector:
 
         """
         if not isinstance(message, Message):
-            raise InvalidMessage("That is no message: give Message(to=..., type=..., payload={...}).")
+            raise InvalidMessage(NO_MESSAGE)
         started = time.perf_counter()
         failure: ConnectorError
         try:
-            result: SendResult | None = self._send_hook(
-                config=self.config, message=message.copy(), transport=self._transport, metadata=self._metadata
-            )
+            result: SendResult | None = self._send_hook(message=message.copy(), **self._arguments)
             if not isinstance(result, SendResult):
                 raise SendError(
                     f"The connector {self._metadata.id} returned no result, so nobody knows if it sent: {_REPORT}.",
@@ -82,6 +95,39 @@ class ConfiguredConnector:
         self._log(message, getattr(failure, "outcome", failure.code), started)
         self.config.redaction().redact_exception(failure)
         raise failure
+
+    def send_messages(
+        self, messages: Iterable[Message], *, in_flight: int | None = None
+    ) -> Iterator[SendResult | SendError]:
+        """Yield what becomes of each message, in order: a `SendResult`, or the `SendError` of a message that failed.
+
+        Messages are taken from the iterable as they are needed, so that a million of them need no more memory than a
+        few batches. Where the provider takes batches, they are sent in such. Take the outcomes to the end: when you
+        stop before, what is in flight is still sent, and its outcomes are lost.
+
+        Args:
+            messages: the messages. An error that it raises comes after the outcomes of all messages before.
+            in_flight: how many requests go out at the same time; 4 batches or 8 single messages where nothing is said.
+
+        Raises:
+            ValueError: `in_flight` is less than 1.
+
+        """
+        from connector_core import batch
+        from connector_core.batch_sender import BatchSender
+
+        if in_flight is not None and in_flight < 1:
+            raise ValueError("in_flight is at least 1.")
+        hook = self._find_hook("send_messages")
+        if self.sends_batches:
+            send = BatchSender(self._settle, self._send_hook, hook, self._arguments).send
+            threads, ahead = in_flight or batch.BATCHES_IN_FLIGHT, 1
+            batches: Iterable[list[Message]] = batch.cut_batches(messages, self._metadata)
+        else:
+            send = partial(batch.send_each, self.send_message)
+            threads, ahead = in_flight or batch.MESSAGES_IN_FLIGHT, batch.AHEAD
+            batches = ([message] for message in messages)
+        return batch.send_in_order(send, batches, threads=threads, ahead=threads * ahead)
 
     def check_connection(self, *, seconds: float | None = None) -> list[Finding]:
         """Return what the provider says of the config: what works, what doesn't and what to do; nothing is sent.
@@ -166,8 +212,27 @@ class ConfiguredConnector:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
+    def _settle(
+        self, messages: Sequence[Message], outcomes: Sequence[SendResult | SendError], seconds: float
+    ) -> list[SendResult | SendError]:
+        """Log what became of messages, and return it without a secret and with ids of one line."""
+        from connector_core.log import is_logged, log_send  # logging is slow to import, and not every host sends
+
+        logs_successes = is_logged("sent")
+        settled: list[SendResult | SendError] = []
+        for message, outcome in zip(messages, outcomes, strict=True):
+            if isinstance(outcome, SendResult):
+                if logs_successes:
+                    log_send(self._metadata.id, message.type, outcome.status, seconds)
+                settled.append(_clean(outcome))
+            else:
+                log_send(self._metadata.id, message.type, outcome.outcome, seconds)
+                self.config.redaction().redact_exception(outcome)
+                settled.append(outcome)
+        return settled
+
     def _log(self, message: Message, outcome: str, started: float) -> None:
-        from connector_core.log import log_send  # logging is slow to import, and a host that only lists needs none
+        from connector_core.log import log_send  # the same
 
         log_send(self._metadata.id, message.type, outcome, time.perf_counter() - started)
 

@@ -7,8 +7,9 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from connector_core.config import Config, read_config, redact_config
+from connector_core.config import Config, read_config
 from connector_core.config_issues import find_schema_issues, sort_issues
+from connector_core.config_secrets import find_secret_paths, keep_secrets, redact_config
 from connector_core.configured_connector import ConfiguredConnector
 from connector_core.errors import (
     ConfigIssue,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from connector_core.message import Message, SendResult
     from connector_core.plugins import LoadedConnector
     from connector_core.sandbox.protocol import Sandbox
+    from connector_core.store.stored_config import Path
     from connector_core.transport import Transport
 
 _STEP = re.compile(r'\.([\w$-]+)|\["(?:[^"\\]|\\.)*"\]')
@@ -50,7 +52,7 @@ class Connector:
         self.metadata = loaded.metadata
         self.distribution = loaded.distribution
         self.version = loaded.version
-        self._schema = loaded.schema
+        self.schema = loaded.schema
         self._transport = transport
         others = [other.plugin for other in all_loaded.values() if other.plugin is not loaded.plugin]
         self._find_hook = partial(manager.subset_hook_caller, remove_plugins=others)
@@ -65,7 +67,7 @@ class Connector:
     @property
     def config_schema(self) -> dict[str, Any]:
         """Return a copy of the JSON Schema of the config, with the shared definitions it uses embedded."""
-        return copy.deepcopy(self._schema.document)
+        return copy.deepcopy(self.schema.document)
 
     def __repr__(self) -> str:
         return f"<Connector {self.id} of {self.distribution} {self.version}>"
@@ -80,19 +82,27 @@ class Connector:
 
     def form_items(self) -> list[dict[str, Any]]:
         """Return the items of the settings form, in the shape of Logto's `formItems`."""
-        return make_form_items(self._schema)
+        return make_form_items(self.schema)
 
     def template_config(self) -> dict[str, Any]:
         """Return a config to start from; its placeholders are to be replaced."""
-        return make_template_config(self._schema)
+        return make_template_config(self.schema)
 
     def redact_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a copy of a config that is safe to show."""
-        return redact_config(self._schema, config)
+        return redact_config(self.schema, config)
+
+    def find_secrets(self, config: Mapping[str, Any]) -> frozenset[Path]:
+        """Return the paths of the secrets that a config has in clear, such as `("serverToken",)`."""
+        return find_secret_paths(self.schema, config)
+
+    def keep_secrets(self, config: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a copy of a redacted config that was edited, with the stored secrets in place of each `***`."""
+        return keep_secrets(self.schema, config, stored)
 
     def redaction(self, config: object, *, resolve_references: bool = True) -> Redaction:
         """Return what strikes the secrets of a config out of texts, such as an application's own error page."""
-        reading = read_config(self._schema, config, resolve_references=resolve_references)
+        reading = read_config(self.schema, config, resolve_references=resolve_references)
         return Redaction(()) if reading.config is None else reading.config.redaction()
 
     def validate_config(self, config: object, *, resolve_references: bool = True) -> list[ConfigIssue]:
@@ -173,12 +183,12 @@ class Connector:
         return sandbox
 
     def _read(self, config: object, *, resolve_references: bool) -> tuple[Config | None, list[ConfigIssue]]:
-        reading = read_config(self._schema, config, resolve_references=resolve_references)
+        reading = read_config(self.schema, config, resolve_references=resolve_references)
         if reading.config is None:
             return None, list(reading.issues)
         issues = [*reading.issues, *self._collect_issues(reading.config)]
         if issues:
-            redact, declared = reading.config.redaction().redact, set(self._schema.root.declared_names())
+            redact, declared = reading.config.redaction().redact, set(self.schema.root.declared_names())
 
             def redact_step(step: re.Match[str]) -> str:
                 return step[0] if step[1] in declared else redact(step[0])
@@ -194,7 +204,7 @@ class Connector:
                 raise TypeError("validate_config must return a list of ConfigIssue")
         except Exception as cause:  # noqa: BLE001  a foreign plugin may raise anything
             # A check that trips over a config of the wrong shape adds nothing to what the schema says.
-            issues = find_schema_issues(self._schema, config)
+            issues = find_schema_issues(self.schema, config)
             if issues or config.unread:
                 return issues
             failure = ConnectorError(f"The config check of {self.id} failed ({type(cause).__name__}): {_REPORT}.")

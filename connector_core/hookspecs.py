@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from connector_core.config import Config
-    from connector_core.errors import ConfigIssue
+    from connector_core.errors import ConfigIssue, SendError
     from connector_core.findings import Finding
     from connector_core.message import Message, SendResult
     from connector_core.metadata import ConnectorMetadata
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from connector_core.transport import Transport
 
 PROJECT = "connector_core"
+
+CORE_PLUGIN = "connector_core"
+"""The name under which the core registers its own checks."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -53,6 +56,23 @@ def send_message(
     `config` is valid, immutable and the same object for every send of a configured connector: `config.keep(make)`
     holds what is worth making once. HTTP goes through `transport`, which keeps to time limits and retries only what
     surely was not sent. A host's plugin with `@hookimpl(wrapper=True)` wraps the sends of every connector.
+    In a batch the wrappers of all its messages are open at once, in one thread: they hold no lock and no connection
+    across the `yield`.
+    """
+
+
+@hookspec(firstresult=True)
+def send_messages(
+    config: Config, messages: Sequence[Message], transport: Transport, metadata: ConnectorMetadata
+) -> Sequence[SendResult | SendError] | None:
+    """Send many messages in one request, where the provider takes that; optional.
+
+    Return what became of each message, in their order: a `SendResult`, or the `SendError` that `send_message` would
+    raise. An error that is raised is about all of them. There are at most as many messages as `batchMessages` and
+    `batchBytes` of the metadata's `message_limits` allow. Those whose error is retryable and surely not sent may come
+    once more. The wrappers around `send_message` were run for each message before, and go on after. A connector without
+    this hook sends its messages one by one, in several threads. The messages may be the caller's own: don't change
+    them.
     """
 
 

@@ -46,7 +46,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 
-class _TimeIsOver(Exception):
+class TimeIsOver(Exception):
     """What was asked for still isn't there."""
 
 
@@ -81,10 +81,10 @@ def collect_findings(
             found.append(finding)
 
     try:
-        _run_within(seconds, run)
+        run_within(seconds, run)
     except _NobodyAnswers:
         raise refuse_unsupported(metadata, "check a config", "send a test mail to try it") from None
-    except _TimeIsOver:
+    except TimeIsOver:
         message = f"The check was not done after {seconds:g} seconds, so the rest is not known."
         last = Finding("error", "timed_out", "$", message, "Check the network from this machine, then try again.")
     except SendError as error:
@@ -108,8 +108,8 @@ def call(ask: Callable[[], T], metadata: ConnectorMetadata, redaction: Redaction
     """
     failure: ConnectorError
     try:
-        return ask() if seconds is None else _run_within(seconds, ask)
-    except _TimeIsOver:
+        return ask() if seconds is None else run_within(seconds, ask)
+    except TimeIsOver:
         failure = ProviderUnavailable(f"{_name(metadata)} gave no answer within {seconds:g} seconds: try again.")
     except SendError as error:
         failure = restate_failure(error, _name(metadata))
@@ -173,11 +173,11 @@ def refuse_unsupported(metadata: ConnectorMetadata, what: str, instead: str) -> 
     return UnsupportedFeature(f"The connector {metadata.id} can't {what}: {instead}.")
 
 
-def _run_within(seconds: float, action: Callable[[], T]) -> T:
+def run_within(seconds: float, action: Callable[[], T]) -> T:
     """Return what an action returns; one that still runs after the time is left alone, in a thread of its own.
 
     Raises:
-        _TimeIsOver: it still runs.
+        TimeIsOver: it still runs.
 
     """
     future: Future[T] = Future()
@@ -195,7 +195,7 @@ def _run_within(seconds: float, action: Callable[[], T]) -> T:
     except TimeoutError:
         if future.done():  # the action's own, or it came at the last moment
             return future.result()
-        raise _TimeIsOver from None
+        raise TimeIsOver from None
 
 
 def _check_finding(finding: Any) -> None:

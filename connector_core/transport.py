@@ -91,6 +91,10 @@ class Transport:
         """Return a transport over the same connections, all of whose requests are over in so many seconds from now."""
         return _BoundedTransport(self, time.monotonic() + seconds)
 
+    def without_retries(self) -> Transport:
+        """Return a transport over the same connections that sends no request again."""
+        return _OnceTransport(self)
+
     def request(  # noqa: PLR0913  each of them is a part of a request
         self,
         method: str,
@@ -221,12 +225,33 @@ class Transport:
         return settings_of_origin
 
 
-class _BoundedTransport(Transport):
+class _BorrowingTransport(Transport):
+    """A transport over the connections of another one, which goes on when this one is closed."""
+
+    def __init__(self, whole: Transport) -> None:
+        super().__init__(limits=whole.limits)
+        self._whole = whole
+
+    def close(self) -> None:
+        """Leave the connections to the transport that they belong to."""
+
+
+class _OnceTransport(_BorrowingTransport):
+    """A transport that sends no request again."""
+
+    @property
+    def limits(self) -> Limits:
+        return replace(self._whole.limits, retries=0)
+
+    def request(self, method: str, url: str, *, limits: Limits | None = None, **parts: Any) -> Response:
+        return self._whole.request(method, url, limits=replace(limits or self.limits, retries=0), **parts)
+
+
+class _BoundedTransport(_BorrowingTransport):
     """A transport that ends with a deadline."""
 
     def __init__(self, whole: Transport, deadline: float) -> None:
-        super().__init__(limits=whole.limits)
-        self._whole = whole
+        super().__init__(whole)
         self._deadline = deadline
 
     @property
@@ -240,9 +265,6 @@ class _BoundedTransport(Transport):
                 reason="the time limit was over",
             )
         return self._whole.request(method, url, limits=self._cut(limits or self._limits), **parts)
-
-    def close(self) -> None:
-        """Leave the connections to the transport that they belong to."""
 
     def _cut(self, limits: Limits) -> Limits:
         return replace(limits, total=min(limits.total, max(self._deadline - time.monotonic(), _SHORTEST)))
