@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from connector_core.cli.console import serve_console
 from connector_core.cli.live import check_connection, send_test, show_usage
 from connector_core.cli.options import (
     as_json_option,
+    catch_interrupts,
     config_option,
     connector_argument,
     debug_option,
@@ -21,6 +22,7 @@ from connector_core.cli.options import (
 )
 from connector_core.cli.output import FAILED, Group, Session, format_table
 from connector_core.cli.scaffold import new_connector
+from connector_core.cli.send_many import send_messages
 from connector_core.cli.templates import templates
 from connector_core.errors import InvalidConfig, InvalidMessage
 from connector_core.message import Message
@@ -170,7 +172,7 @@ def serve_sandbox(session: Session, connector_id: str, port: int, config_file: B
     with discover() as host:
         connector = host[connector_id]
         config = None if config_file is None else open_config(session, connector, config_file)
-        stopped = _catch_interrupts()
+        stopped = catch_interrupts()
         revealed = _reveal(connector, config)
         with connector.create_sandbox(revealed, port) as sandbox:
             document = _make_printable(sandbox.config, config or {}, revealed or {})
@@ -179,7 +181,7 @@ def serve_sandbox(session: Session, connector_id: str, port: int, config_file: B
             stopped.wait()
 
 
-for command in (check_connection, send_test, show_usage, templates, new_connector):
+for command in (send_messages, check_connection, send_test, show_usage, templates, new_connector, serve_console):
     connectors.add_command(command)
 
 
@@ -228,13 +230,3 @@ def _make_printable(sandbox_config: dict[str, Any], given: dict[str, Any], revea
     return {
         key: given[key] if key in given and revealed[key] == value else value for key, value in sandbox_config.items()
     }
-
-
-def _catch_interrupts() -> threading.Event:
-    """Return an event that is set when the process is interrupted (Ctrl+C) or asked to end (SIGTERM)."""
-    import signal
-
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    return stopped

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from connector_core.address import ascii_address, check_address
 from connector_core.cli.options import (
     as_json_option,
     config_option,
@@ -19,7 +20,7 @@ from connector_core.cli.options import (
 from connector_core.cli.output import FAILED, count, find_width
 from connector_core.errors import ConnectorError, UnsupportedFeature
 from connector_core.live import USAGE_SECONDS
-from connector_core.message import USAGE_TYPES, Message, ascii_address, check_address
+from connector_core.message import USAGE_TYPES, Message
 from connector_core.payloads import sample_payload
 from connector_core.templates import GENERIC
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -14,6 +15,7 @@ from connector_core.host import Host
 
 if TYPE_CHECKING:
     from connector_core.connector import Connector
+    from connector_core.store import Store
 
 
 def _set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001  Click calls it so
@@ -24,15 +26,27 @@ def _set_json(ctx: click.Context, _option: click.Parameter, value: bool) -> None
     ctx.ensure_object(Session).as_json = value
 
 
-class _ConfigFile(click.File):
-    """A file to read; what was given is not repeated, since it may be a whole config by mistake."""
+class InputFile(click.File):
+    """A file to read; what was given is not repeated, since it may be what the file should hold by mistake.
+
+    Args:
+        kind: what has to be named, such as `a JSON file`.
+
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__("rb")
+        self._kind = kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Open the file; what fails is wrong use."""
         try:
             return super().convert(value, param, ctx)
         except (click.BadParameter, RuntimeError):  # the latter where standard input is closed
-            self.fail("that file can't be read: name a JSON file, or - for standard input.", param, ctx)
+            self.fail(f"that file can't be read: name {self._kind}, or - for standard input.", param, ctx)
 
+
+_CONFIG = "a JSON file"
 
 debug_option = click.option(
     "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show the traceback of an error."
@@ -42,19 +56,19 @@ connector_argument = click.argument("connector_id", metavar="ID")
 config_option = click.option(
     "--config",
     "config_file",
-    type=_ConfigFile("rb"),
+    type=InputFile(_CONFIG),
     required=True,
     help="The config, a JSON file, or - for standard input.",
 )
 optional_config_option = click.option(
-    "--config", "config_file", type=_ConfigFile("rb"), help="The config, a JSON file, or - for standard input."
+    "--config", "config_file", type=InputFile(_CONFIG), help="The config, a JSON file, or - for standard input."
 )
 
 
-def discover() -> Host:
+def discover(store: Store | None = None) -> Host:
     """Return the host; what a plugin prints while it is imported is kept out of the results."""
     with contextlib.redirect_stdout(sys.stderr):
-        return Host.discover()
+        return Host.discover(store=store)
 
 
 def open_config(session: Session, connector: Connector, file: BinaryIO) -> dict[str, Any]:
@@ -62,3 +76,13 @@ def open_config(session: Session, connector: Connector, file: BinaryIO) -> dict[
     config = parse_config(file.read(MAX_CONFIG_BYTES + 1))
     session.redaction = connector.redaction(config)
     return config
+
+
+def catch_interrupts() -> threading.Event:
+    """Return an event that is set when the process is interrupted (Ctrl+C) or asked to end (SIGTERM)."""
+    import signal
+
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    return stopped
