@@ -16,6 +16,7 @@ from fault import (
     instead_of_call,
 )
 from live_faults import LIVE
+from option_faults import OPTION_FAULTS
 from provider_faults import ERRORS, WIRE
 from stored_faults import STORED_FAULTS
 
@@ -292,4 +293,4 @@ STATE = (
     ),
 )
 
-FAULTS = (*SECRETS, *CONTENT, *INJECTIONS, *ERRORS, *WIRE, *CONFIGS, *STATE, *LIVE, *STORED_FAULTS)
+FAULTS = (*SECRETS, *CONTENT, *INJECTIONS, *ERRORS, *WIRE, *CONFIGS, *STATE, *LIVE, *STORED_FAULTS, *OPTION_FAULTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fault import CALL, LIVE_CALL, PLUGIN, SANDBOX, TESTS, Fault
+from option_connector import OPTIONS
 from stored_templates import NUMBERED, STORED
 
 from connector_core.scaffold import Names, write_distribution
@@ -26,6 +27,11 @@ def write_healthy(into: Path) -> Path:
 def write_complete(into: Path) -> Path:
     """Write a connector without a fault that has every optional hook."""
     return _write(Names("complete-mail"), STORED, into)
+
+
+def write_optional(into: Path) -> Path:
+    """Write a connector without a fault that sends the options of a message, and batches."""
+    return _write(Names("optional-mail"), OPTIONS, into)
 
 
 def write_numbered(into: Path) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from connector_core.testing.answer_checks import AnswerChecks
+from connector_core.testing.batch_checks import BatchChecks
+from connector_core.testing.batch_wire_checks import BatchWireChecks
 from connector_core.testing.config_checks import ConfigChecks
 from connector_core.testing.contract_checks import ContractChecks
 from connector_core.testing.guide_checks import GuideChecks
@@ -10,6 +12,7 @@ from connector_core.testing.injection_checks import InjectionChecks
 from connector_core.testing.leak_checks import LeakChecks
 from connector_core.testing.live_checks import LiveChecks
 from connector_core.testing.live_wire_checks import LiveWireChecks
+from connector_core.testing.option_checks import OptionChecks
 from connector_core.testing.reading_wire_checks import ReadingWireChecks
 from connector_core.testing.sending_checks import SendingChecks
 from connector_core.testing.template_checks import TemplateChecks
@@ -23,6 +26,8 @@ class ConnectorTests(
     GuideChecks,
     SendingChecks,
     InjectionChecks,
+    OptionChecks,
+    BatchChecks,
     LiveChecks,
     TemplateChecks,
     UsageChecks,
@@ -40,15 +45,17 @@ class ConnectorTests(
         has_secrets: False for a connector whose config has none.
         public_settings: the paths of settings that sound like secrets and are none, such as `$.keyName`.
         credentials: the paths of the secrets that the provider checks at a send; all where nothing is said.
+        stream: a stream that the sandbox knows, where the connector has this option; `outbound` where nothing is said.
         entry_point_group: the group to discover the connector in.
 
     The sandbox is the connector's own, made by its hook `create_sandbox` with the config. Where a secret has a form of
     its own that changing letters and digits breaks, override `alter_secret`; where the name of a provider's template
-    has one, `rename_template`. Checks of an optional hook pass where the connector doesn't have it.
+    has one, `rename_template`; where the sandbox shows an option elsewhere than in its messages, `show`. Checks of an
+    optional hook pass where the connector doesn't have it.
     """
 
 
-class HttpConnectorTests(AnswerChecks, WireChecks, LiveWireChecks, ReadingWireChecks, ConnectorTests):
+class HttpConnectorTests(AnswerChecks, WireChecks, BatchWireChecks, LiveWireChecks, ReadingWireChecks, ConnectorTests):
     """The checks for a connector that calls its provider over HTTP; faults of the wire are put before its sandbox.
 
     A subclass names besides:

@@ -30,6 +30,8 @@ import requests
 print((imported - started) / (time.perf_counter() - imported))
 """
 _ROUNDS = 3
+_DEAREST = 0.5
+"""The most that an import may take, as a multiple of requests'."""
 
 
 class ContractChecks(SubjectChecks):
@@ -72,8 +74,11 @@ class ContractChecks(SubjectChecks):
         """
         connector_id = subject.connector.id
         (entry,) = entry_points(group=self.entry_point_group, name=connector_id)
-        ratios = [_measure_import(entry.module) for _ in range(_ROUNDS)]
-        assert min(ratios) <= 0.5, f"Importing {entry.module} takes {min(ratios):.1f} times as long as requests."
+        ratios: list[float] = []
+        while len(ratios) < _ROUNDS and min(ratios, default=1) > _DEAREST:  # another process may have slowed a round
+            ratios.append(_measure_import(entry.module))
+        least = min(ratios)
+        assert least <= _DEAREST, f"Importing {entry.module} takes {least:.1f} times as long as requests."
 
     def test_it_ships_a_sandbox(self, subject: Subject) -> None:
         """Guards that the connector can be tried without an account.

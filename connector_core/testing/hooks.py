@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from connector_core.configured_connector import ConfiguredConnector
 
 CHECK, PROVISION, USAGE = "check_connection", "provision_templates", "get_usage"
+BATCH = "send_messages"
 
 _ASKS: Mapping[str, Callable[[ConfiguredConnector], object]] = {
     CHECK: lambda configured: configured.check_connection(),
@@ -34,6 +35,8 @@ def list_hooks(connector_id: str, group: str = ENTRY_POINT_GROUP) -> set[str]:
 
 def is_answered(hook: str, configured: ConfiguredConnector) -> bool:
     """Return whether a hook does anything for a connector; a plugin of several may have it for another one of them."""
+    if hook not in _ASKS:
+        return True
     try:
         _ASKS[hook](configured)
     except UnsupportedFeature:

@@ -10,18 +10,18 @@ import pytest
 from connector_core.errors import InvalidMessage
 from connector_core.jsonvalue import format_path
 from connector_core.message import Message
+from connector_core.testing.accepted import check_untouched
 from connector_core.testing.config_paths import replaced, walk
 from connector_core.testing.subject import SubjectChecks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from connector_core.sandbox.protocol import Sandbox, SandboxMessage
+    from connector_core.sandbox.protocol import Sandbox
     from connector_core.testing.subject import Subject
 
 _EVIL = "evil@attacker.example"
 _LINES = f"\r\nBcc: {_EVIL}\r\nX-Injected: yes"
-_NAMES = frozenset({"bcc", "cc", "x-injected", "xinjected"})
 
 _HOSTILE_ADDRESSES = (
     "a%0d%0abcc%3aevil%40attacker.example@example.com",
@@ -67,7 +67,7 @@ class InjectionChecks(SubjectChecks):
         attempt = subject.attempt(sandbox.config, subject.make_message(to=address))
         for accepted in sandbox.messages:
             assert accepted.to == (address,), f"The recipient became {accepted.to}."
-            self._check_untouched(accepted)
+            check_untouched(accepted)
         assert attempt.error is None or attempt.error.outcome == "not_sent"
 
     def test_a_payload_injects_nothing(self, subject: Subject) -> None:
@@ -85,7 +85,7 @@ class InjectionChecks(SubjectChecks):
         assert attempt.error is None or attempt.error.outcome == "not_sent"
         for accepted in sandbox.messages:
             assert accepted.to == (self.message.to,)
-            self._check_untouched(accepted)
+            check_untouched(accepted)
 
     def test_a_setting_injects_nothing(self, subject: Subject) -> None:
         """Guards against a sender's name, a subject or another setting that writes headers of its own.
@@ -119,25 +119,7 @@ class InjectionChecks(SubjectChecks):
         assert attempt.error is None or attempt.error.outcome == "not_sent"
         for accepted in sandbox.messages[before:]:
             assert accepted.to == (self.message.to,), f"{format_path(path)} adds recipients: {accepted.to}."
-            self._check_untouched(accepted)
+            check_untouched(accepted)
             if setting is None or path[0] != setting.key:  # the content of a mail may have any lines
                 shown = json.dumps(accepted.request, ensure_ascii=False, default=str)
                 assert "\\nX-Injected" not in shown, f"{format_path(path)} brings line breaks: give it a pattern."
-
-    @staticmethod
-    def _check_untouched(accepted: SandboxMessage) -> None:
-        assert not set(accepted.subject) & {"\r", "\n"}, "The subject has a line break: put it through clean_header."
-        added = sorted(_NAMES & set(_list_names({**accepted.request, "payload": None})))
-        assert not added, f"The mail got a header or field of somebody else's making: {', '.join(added)}."
-
-
-def _list_names(value: Any) -> Iterator[str]:
-    """Yield the names of all members of a JSON value, in lower case."""
-    if isinstance(value, dict):
-        for name, member in value.items():
-            if member not in (None, "", [], ()):
-                yield str(name).lower()
-            yield from _list_names(member)
-    elif isinstance(value, list | tuple):
-        for member in value:
-            yield from _list_names(member)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from connector_core.errors import AuthorizationFailed, SendError
 from connector_core.message import SendResult
 from connector_core.rendering import render_text
 from connector_core.templates import GENERIC
+from connector_core.testing.accepted import show_accepted
 from connector_core.testing.config_paths import replaced
 from connector_core.testing.subject import SubjectChecks
 
@@ -199,7 +199,7 @@ class SendingChecks(SubjectChecks):
         arrived = Counter(accepted.to[0] for accepted in sandbox.messages)
         assert arrived == {message.to: 1 for message in messages}, "A message is lost, or arrived twice."
         codes = {message.to: message.payload["code"] for message in messages}
-        mixed = [one.to[0] for one in sandbox.messages if codes[one.to[0]] not in _everything(one)]
+        mixed = [one.to[0] for one in sandbox.messages if codes[one.to[0]] not in show_accepted(one)]
         assert not mixed, f"Some got the code of somebody else: {mixed[:3]}."
 
     def test_a_closed_connector_sends_again(self, subject: Subject) -> None:
@@ -218,7 +218,7 @@ class SendingChecks(SubjectChecks):
     def _check_template(
         accepted: SandboxMessage, setting: TemplateSetting | None, config: Mapping[str, Any], usage_type: str
     ) -> None:
-        shown = _everything(accepted)
+        shown = show_accepted(accepted)
         if setting is None:
             assert usage_type in shown, f"The usage type {usage_type} did not reach the provider."
             return
@@ -242,9 +242,3 @@ def _check_rendered(accepted: SandboxMessage, message: Message) -> None:
         value = render_text(f"{{{{{name}}}}}", message.payload)
         assert value in accepted.text, f"The variable {name} did not arrive as it was."
         assert not accepted.html or escape(value) in accepted.html, f"The HTML lacks the variable {name}."
-
-
-def _everything(accepted: SandboxMessage) -> str:
-    """Return all that a provider got and a recipient sees, as one text."""
-    request = json.dumps(accepted.request, ensure_ascii=False, default=str)
-    return "\n".join([request, str(accepted.payload), accepted.subject, accepted.text, accepted.html])

@@ -9,29 +9,28 @@ import re
 import string
 import threading
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from connector_core.errors import ConnectorError, SendError
-from connector_core.hookspecs import hookimpl
-from connector_core.host import Host
 from connector_core.jsonvalue import format_path
 from connector_core.message import Message, SendResult
-from connector_core.plugins import BLOCK_VARIABLE, ENTRY_POINT_GROUP
+from connector_core.plugins import ENTRY_POINT_GROUP
 from connector_core.schema import ConfigSchema
 from connector_core.templates import list_template_entries
 from connector_core.testing.config_paths import read_path, replaced, walk
 from connector_core.testing.hooks import is_answered, list_hooks
+from connector_core.testing.hosts import Hosts
 from connector_core.testing.template_setting import REQUIRED_TYPES, TemplateSetting, find_template_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from connector_core.configured_connector import ConfiguredConnector
     from connector_core.connector import Connector
     from connector_core.findings import Finding
     from connector_core.sandbox.protocol import Sandbox
@@ -56,50 +55,17 @@ class Attempt:
     raised: list[BaseException] = field(default_factory=list)
 
 
-class _Spy:
-    """A host's plugin that sees what a connector raises and finds, before the core makes it fit for a host."""
-
-    def __init__(self) -> None:
-        self.raised: list[BaseException] = []
-        self.found: list[object] = []
-
-    @hookimpl(wrapper=True)
-    def send_message(self) -> Generator[None, SendResult, SendResult]:
-        try:
-            return (yield)
-        except BaseException as error:
-            self.raised.append(error)
-            raise
-
-    @hookimpl(wrapper=True)
-    def check_connection(self) -> Generator[None, list[Iterable[Finding]], list[Iterable[Finding]]]:
-        try:
-            answers = yield
-        except BaseException as error:
-            self.raised.append(error)
-            raise
-        return [self._watch(answer) for answer in answers]
-
-    def _watch(self, answer: Iterable[Finding]) -> Iterator[Finding]:
-        try:
-            for finding in answer:
-                self.found.append(finding)
-                yield finding
-        except Exception as error:
-            self.raised.append(error)
-            raise
-
-
 class Subject:
-    """The connector under test, with a host and sandboxes that end with the test."""
+    """The connector under test, with sandboxes that end with the test."""
 
-    def __init__(self, tests: SubjectChecks, stack: ExitStack, caplog: pytest.LogCaptureFixture) -> None:
+    def __init__(self, tests: SubjectChecks, hosts: Hosts, stack: ExitStack, caplog: pytest.LogCaptureFixture) -> None:
         self.tests = tests
+        self._hosts = hosts
         self._stack = stack
         self._caplog = caplog
-        self._spy = _Spy()
+        self._spy = hosts.spy
         self._sandbox_threads: set[int | None] = set()
-        self.host = self._make_host(None)
+        self.host = hosts.with_limits(None)
         caplog.set_level(logging.DEBUG)
 
     @property
@@ -134,19 +100,43 @@ class Subject:
 
     def with_limits(self, limits: Limits) -> Connector:
         """Return the same connector in a host with other limits."""
-        return self._make_host(limits)[self.tests.connector_id]
+        return self._hosts.with_limits(limits)[self.tests.connector_id]
 
     def attempt(self, config: Mapping[str, Any], message: Message, connector: Connector | None = None) -> Attempt:
         """Send a message and return what came of it; an error must be one that a host can act upon."""
+        with (connector or self.connector).configure(config) as configured:
+            return self._try(configured, message)
+
+    @contextmanager
+    def sending(self, config: Mapping[str, Any]) -> Iterator[Callable[[Message], SendResult | SendError]]:
+        """Give what sends one message after the other with one configured connector, and returns what came of it."""
+        with self.connector.configure(config) as configured:
+
+            def send(message: Message) -> SendResult | SendError:
+                attempt = self._try(configured, message)
+                return attempt.error or attempt.result  # type: ignore[return-value]  # one of the two is there
+
+            yield send
+
+    def send_batch(self, config: Mapping[str, Any], messages: Iterable[Message]) -> list[SendResult | SendError]:
+        """Send messages at once, and return what came of each; an error must be one that a host can act upon."""
+        self._spy.raised.clear()
+        with self.connector.configure(config) as configured:
+            outcomes = list(configured.send_messages(messages))
+        for outcome in outcomes:
+            if isinstance(outcome, SendError):
+                _check_error(Attempt(error=outcome, raised=[*self._spy.raised, *_find_foreign(outcome)]))
+        return outcomes
+
+    def _try(self, configured: ConfiguredConnector, message: Message) -> Attempt:
         self._spy.raised.clear()
         attempt = Attempt()
-        with (connector or self.connector).configure(config) as configured:
-            try:
-                attempt.result = configured.send_message(message)
-            except SendError as error:
-                attempt.error = error
-                attempt.raised = list(self._spy.raised)
-                _check_error(attempt)
+        try:
+            attempt.result = configured.send_message(message)
+        except SendError as error:
+            attempt.error = error
+            attempt.raised = list(self._spy.raised)
+            _check_error(attempt)
         return attempt
 
     def send(self, config: Mapping[str, Any], message: Message) -> SendResult:
@@ -222,14 +212,6 @@ class Subject:
             if place is not None and place.secret and isinstance(value, str)
         }
 
-    def _make_host(self, limits: Limits | None) -> Host:
-        group = self.tests.entry_point_group
-        others = entry_points(group=group).names - {self.tests.connector_id}
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv(BLOCK_VARIABLE, ",".join(others))  # to load all others, too, takes its time
-            host = Host.discover(plugins=[self._spy], limits=limits, group=group)
-        return self._stack.enter_context(host)
-
 
 class SubjectChecks:
     """What a test class names, and the fixture that the checks share."""
@@ -243,12 +225,13 @@ class SubjectChecks:
     credentials: ClassVar[Sequence[str]] = ()
     entry_point_group: ClassVar[str] = ENTRY_POINT_GROUP
     _known_hooks: ClassVar[dict[str, bool]]
+    _hosts: ClassVar[Hosts]
 
     @pytest.fixture
-    def subject(self, caplog: pytest.LogCaptureFixture) -> Iterator[Subject]:
+    def subject(self, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[Subject]:
         """Give the connector under test."""
         with ExitStack() as stack:
-            yield Subject(self, stack, caplog)
+            yield Subject(self, self.known_hosts(request), stack, caplog)
 
     @classmethod
     def known_hooks(cls) -> dict[str, bool]:
@@ -256,6 +239,19 @@ class SubjectChecks:
         if "_known_hooks" not in vars(cls):
             cls._known_hooks = {}
         return cls._known_hooks
+
+    @classmethod
+    def known_hosts(cls, request: pytest.FixtureRequest) -> Hosts:
+        """Return the hosts of the test class, which are closed when it ends."""
+        if "_hosts" not in vars(cls):
+            cls._hosts = Hosts(cls.connector_id, cls.entry_point_group)
+            request.node.getparent(pytest.Class).addfinalizer(cls._forget_hosts)
+        return cls._hosts
+
+    @classmethod
+    def _forget_hosts(cls) -> None:
+        cls._hosts.close()
+        del cls._hosts
 
     def alter_secret(self, secret: str) -> str:
         """Return another secret of the same form; override it where the form is a special one."""
@@ -272,6 +268,12 @@ class SubjectChecks:
             for path, secret in subject.list_secrets(config).items()
             if (where := format_path(path)) in self.credentials or not self.credentials
         }
+
+
+def _find_foreign(outcome: SendError) -> list[BaseException]:
+    """Return what a hook raised that the core made an error of."""
+    cause = outcome.__cause__
+    return [cause] if cause is not None and f"failed ({type(cause).__name__})" in str(outcome) else []
 
 
 def _check_error(attempt: Attempt) -> None:
