@@ -38,7 +38,7 @@ _ADVICE = {
     **dict.fromkeys((409, 425), "The endpoint has this message already and may have sent it: look at its log first"),
     **dict.fromkeys((5, 408, 499), "The endpoint or a proxy failed midway and may have sent it: look at its log first"),
     4: "The endpoint refuses the message: mend what it names, or look at its log, then send again",
-    413: "The message is too large for the endpoint: make the payload smaller",
+    413: "The message is too large for the endpoint: make its payload or its attachments smaller",
     429: "The endpoint asks to slow down: send again later",
     503: "The endpoint takes nothing now, so nothing was sent: send again later",
 }
@@ -87,7 +87,7 @@ def validate_config(config: Config) -> list[ConfigIssue]:
 
 @hookimpl
 def send_message(config: Config, message: Message, transport: Transport) -> SendResult:
-    """Post one message to the endpoint, in the body that Logto's HTTP e-mail connector posts."""
+    """Post one message to the endpoint, in the body that Logto's HTTP e-mail connector posts; options are beside it."""
     from uuid import uuid4
 
     message_id = str(uuid4())
@@ -103,7 +103,8 @@ def send_message(config: Config, message: Message, transport: Transport) -> Send
     if not is_understood(answer):
         raise make_refusal(answer, "The endpoint", kind=InvalidResponse, advice=_NOT_UNDERSTOOD)
     found_id = _read_message_id(answer, redact)
-    return SendResult(message_id=found_id or message_id, status=status, recipients={message.to: status})
+    everybody = (message.to, *message.cc, *message.bcc)
+    return SendResult(message_id=found_id or message_id, status=status, recipients=dict.fromkeys(everybody, status))
 
 
 @hookimpl
@@ -123,8 +124,8 @@ def create_sandbox(config: Mapping[str, Any] | None, port: int) -> Sandbox:
 
 
 def _make_body(message: Message) -> dict[str, Any]:
-    names = ("to", "type", "payload", "ip") if message.ip else ("to", "type", "payload")  # as Logto does
-    return {name: _mend_texts(getattr(message, name)) for name in names}
+    document = message.to_json()
+    return {name: _mend_texts(value) for name, value in document.items() if value or name != "ip"}  # as Logto does
 
 
 def _mend_texts(value: Any) -> Any:

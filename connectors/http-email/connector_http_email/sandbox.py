@@ -7,10 +7,11 @@ import json
 import re
 import secrets
 import threading
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from connector_core import InvalidMessage, Message
-from connector_core.message import check_address
+from connector_core import ConnectorMetadata, InvalidMessage, Message
+from connector_core.message_limits import check_message
 from connector_core.sandbox import HttpSandbox
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.typing import ResponseReturnValue
 
-    from connector_core import Secret
+    from connector_core import SandboxMessage, Secret
 
 REFUSED_RECIPIENT = "refused@example.com"
 """The address that the sandbox always refuses, to try what then happens."""
@@ -103,31 +104,40 @@ class HttpEmailSandbox(HttpSandbox):
         with self._taking:
             if message_id and self.outbox.find(message_id):
                 return message_id
-            taken = self.accept(
-                to=[message["to"]],
-                sender=SENDER,
-                subject=f"{message['type']} message",
-                text="\n".join(_render(message)),
-                html="",
-                request=message,
-                payload=message["payload"],
-                message_id=message_id,
-                details={"type": message["type"], "ip": message.get("ip")},
-            )
+            taken = self._accept(message, message_id)
         return taken.id
+
+    def _accept(self, message: dict[str, Any], message_id: str | None) -> SandboxMessage:
+        content = message.get("content") or {
+            "subject": f"{message['type']} message",
+            "text": "\n".join(_render(message)),
+        }
+        return self.accept(
+            to=[message["to"], *(message.get("cc") or ()), *(message.get("bcc") or ())],
+            sender=SENDER,
+            subject=content.get("subject") or "",
+            text=content.get("text") or "",
+            html=content.get("html") or "",
+            request=message,
+            payload=message["payload"],
+            message_id=message_id,
+            details={"type": message["type"], "ip": message.get("ip"), **dict(_list_options(message))},
+        )
+
+
+@cache
+def _load_metadata() -> ConnectorMetadata:
+    return ConnectorMetadata.load("connector_http_email")
 
 
 def find_problem(body: object) -> str | None:
-    """Return why a body is no message to one e-mail address, None where it is one."""
+    """Return why a body is no message to e-mail addresses, None where it is one."""
     if not isinstance(body, dict):
         return "The body is not a JSON object."
-    unknown = sorted(body.keys() - {"to", "type", "payload", "ip"})
-    if unknown:
-        return f"The body has unknown keys: {', '.join(unknown)}."
-    if "payload" not in body:
+    if body.get("payload") is None:
         return "payload is missing."
     try:
-        check_address(Message(body.get("to", ""), body.get("type", ""), body["payload"], body.get("ip")).to)
+        check_message(Message.from_json(body), _load_metadata())
     except InvalidMessage as problem:
         return str(problem)
     return None
@@ -138,6 +148,15 @@ def _render(message: Mapping[str, Any]) -> Iterator[str]:
     yield f"Usage type: {message['type']}"
     for name, value in message["payload"].items():
         yield f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+
+
+def _list_options(message: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the options of a message as the page shows them; the files by their names."""
+    for name in ("cc", "bcc", "replyTo", "tags", "stream"):
+        yield name, message.get(name)
+    for name in ("headers", "metadata"):
+        yield name, [f"{key}: {value}" for key, value in (message.get(name) or {}).items()]
+    yield "attachments", [one["name"] for one in message.get("attachments") or ()]
 
 
 def _find_secret(given: str | Secret | Mapping[str, str] | None) -> str:

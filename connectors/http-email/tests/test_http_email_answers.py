@@ -32,7 +32,7 @@ MESSAGE = Message("ann@example.com", "SignIn", {"code": "123456"})
 HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Welcome</body></html>"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with Host.discover(limits=Limits(connect=2, read=1, total=4)) as discovered:
         yield discovered
@@ -250,7 +250,7 @@ def test_an_endpoint_that_stays_busy_is_reported_with_its_wait(host: Host, statu
         (404, "check endpoint"),
         (405, "check endpoint"),
         (410, "check endpoint"),
-        (413, "make the payload smaller"),
+        (413, "make its payload or its attachments smaller"),
     ],
 )
 def test_an_error_names_the_setting_to_check(host: Host, status: int, advice: str) -> None:

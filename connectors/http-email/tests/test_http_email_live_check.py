@@ -47,9 +47,9 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
     forget_network_environment(monkeypatch)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    with Host.discover(limits=Limits(connect=1, read=0.5, total=2, retries=0)) as discovered:
+    with Host.discover(limits=Limits(connect=1, read=0.5, total=1, retries=0)) as discovered:
         yield discovered
 
 

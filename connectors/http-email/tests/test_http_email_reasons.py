@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Welcome</body></html>"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with Host.discover() as discovered:
         yield discovered

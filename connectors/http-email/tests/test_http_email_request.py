@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from connector_core import Host, InvalidMessage, Limits, Message, ProviderUnavailable
+from connector_core import Attachment, Content, Host, InvalidMessage, Limits, Message, ProviderUnavailable
+from connector_core.schema import MESSAGE, public_validator
 from connector_core.testing.wire_behaviours import respond, respond_json
 from connector_core.testing.wire_server import WireServer, refuse_connections
 
@@ -30,7 +31,7 @@ PAYLOAD: dict[str, Any] = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with Host.discover(limits=Limits(connect=2, read=2, total=4)) as discovered:
         yield discovered
@@ -51,6 +52,74 @@ def test_the_body_is_the_message_and_nothing_else(host: Host, usage_type: str) -
     assert request.method == "POST"
     assert request.json() == {"to": "ann@example.com", "type": usage_type, "payload": PAYLOAD, "ip": "192.0.2.1"}
     assert list(request.json()) == ["to", "type", "payload", "ip"]
+
+
+OPTIONS: dict[str, Any] = {
+    "cc": ["bob@example.com", "zoë@münchen.example"],
+    "bcc": ["eve@example.com"],
+    "reply_to": "Help desk <help@example.com>",
+    "headers": {"X-Team": "Grüße"},
+    "tags": ["sign-in", "web"],
+    "metadata": {"user": "7"},
+    "attachments": [
+        Attachment(name="bill.pdf", content=b"\x00\xff", content_type="application/pdf"),
+        Attachment(name="logo.gif", content=b"GIF89a", content_type="image/gif", content_id="logo"),
+    ],
+    "stream": "news",
+    "content": Content("Your code", "It is {{code}}", "<p>It is {{code}}</p>"),
+}
+
+
+def test_options_stand_beside_the_message_in_the_shape_of_the_public_schema(host: Host) -> None:
+    message = Message("ann@example.com", "SignIn", PAYLOAD, "192.0.2.1", **OPTIONS)
+    request = post(host, message)
+
+    assert request.json() == {
+        "to": "ann@example.com",
+        "type": "SignIn",
+        "payload": PAYLOAD,
+        "ip": "192.0.2.1",
+        "cc": ["bob@example.com", "zoë@münchen.example"],
+        "bcc": ["eve@example.com"],
+        "replyTo": "Help desk <help@example.com>",
+        "headers": {"X-Team": "Grüße"},
+        "tags": ["sign-in", "web"],
+        "metadata": {"user": "7"},
+        "attachments": [
+            {"name": "bill.pdf", "content": "AP8=", "contentType": "application/pdf"},
+            {"name": "logo.gif", "content": "R0lGODlh", "contentType": "image/gif", "contentId": "logo"},
+        ],
+        "stream": "news",
+        "content": {"subject": "Your code", "text": "It is {{code}}", "html": "<p>It is {{code}}</p>"},
+    }
+    assert public_validator(MESSAGE).is_valid(request.json())
+    assert Message.from_json(request.json()) == message
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_adds_its_own_key_and_no_other(host: Host, option: str) -> None:
+    alone: dict[str, Any] = {option: OPTIONS[option]}
+    keys = [*post(host, Message("ann@example.com", "SignIn", {}, **alone)).json()]
+
+    assert keys == ["to", "type", "payload", {"reply_to": "replyTo"}.get(option, option)]
+
+
+def test_the_result_tells_of_everybody_in_copy(host: Host) -> None:
+    message = Message("ann@example.com", "SignIn", cc=["bob@example.com"], bcc=["eve@example.com"])
+    with WireServer(respond(202)) as server:
+        result = host["http-email"].send_message({"endpoint": server.url}, message)
+
+    assert result.recipients == dict.fromkeys(["ann@example.com", "bob@example.com", "eve@example.com"], "queued")
+
+
+def test_many_messages_go_out_in_a_request_each(host: Host) -> None:
+    messages = [Message(f"person{number}@example.com", "SignIn", {"code": str(number)}) for number in range(20)]
+    with WireServer(respond(204)) as server, host["http-email"].configure({"endpoint": server.url}) as mail:
+        outcomes = list(mail.send_messages([*messages, Message("nobody", "SignIn")]))
+
+    assert [getattr(one, "recipients", None) for one in outcomes[:-1]] == [{one.to: "sent"} for one in messages]
+    assert isinstance(outcomes[-1], InvalidMessage)
+    assert sorted(request.json()["to"] for request in server.requests) == sorted(one.to for one in messages)
 
 
 @pytest.mark.parametrize("ip", [None, ""])

@@ -12,8 +12,10 @@ import requests
 from connector_http_email.sandbox import REFUSED_RECIPIENT, HttpEmailSandbox, find_problem
 
 from connector_core import (
+    Attachment,
     AuthorizationFailed,
     Connector,
+    Content,
     Host,
     InvalidMessage,
     Message,
@@ -69,6 +71,36 @@ def test_its_own_config_works_and_the_message_shows_type_and_variables(connector
     assert taken.request == {"to": "ann@example.com", "type": "Register", "payload": payload, "ip": "192.0.2.1"}
     assert (shown["type"], shown["ip"]) == ("Register", "192.0.2.1")
     assert "Register message" in page
+
+
+def test_the_options_of_a_message_show(connector: Connector) -> None:
+    message = Message(
+        "ann@example.com",
+        "SignIn",
+        {"code": "123456"},
+        cc=["bob@example.com"],
+        bcc=["eve@example.com"],
+        tags=["sign-in"],
+        headers={"X-Team": "ours"},
+        attachments=[Attachment(name="bill.pdf", content=b"PDF")],
+        content=Content("Your code", html="<p>It is {{code}}</p>"),
+    )
+    with connector.create_sandbox() as sandbox:
+        connector.send_message(sandbox.config, message)
+        (taken,) = sandbox.messages
+        page = requests.get(f"{sandbox.url}/sandbox/messages/{taken.id}", timeout=20).json()
+
+    assert taken.to == ("ann@example.com", "bob@example.com", "eve@example.com")
+    assert (taken.subject, taken.text, taken.html) == ("Your code", "", "<p>It is {{code}}</p>")
+    assert taken.request == message.to_json()
+    shown = {name: page[name] for name in ("cc", "bcc", "tags", "headers", "attachments")}
+    assert shown == {
+        "cc": ["bob@example.com"],
+        "bcc": ["eve@example.com"],
+        "tags": ["sign-in"],
+        "headers": ["X-Team: ours"],
+        "attachments": ["bill.pdf"],
+    }
 
 
 def test_what_logto_posts_is_taken(anybodys: HttpEmailSandbox) -> None:
@@ -167,6 +199,12 @@ BAD: list[Any] = [
     {**BODY, "payload": None},
     {**BODY, "ip": 7},
     {**BODY, "extra": 1},
+    {**BODY, "cc": "bob@example.com"},
+    {**BODY, "tags": ["a\nb"]},
+    {**BODY, "metadata": {"a": 1}},
+    {**BODY, "headers": {"X-Team": "a\r\nBcc: eve@example.com"}},
+    {**BODY, "attachments": [{"name": "bill.pdf"}]},
+    {**BODY, "content": {"subject": "a", "body": "b"}},
     {key: value for key, value in BODY.items() if key != "to"},
     {key: value for key, value in BODY.items() if key != "type"},
     {key: value for key, value in BODY.items() if key != "payload"},
@@ -189,6 +227,10 @@ GOOD: list[Any] = [
     {**BODY, "payload": {}},
     {**BODY, "type": "OfOurOwn"},
     {**BODY, "to": "zoë@münchen.example"},
+    {**BODY, "cc": ["bob@example.com"], "bcc": None, "replyTo": "Help desk <help@example.com>"},
+    {**BODY, "headers": {"X-Team": "ours"}, "metadata": {"user": "7"}, "tags": [], "stream": "news"},
+    {**BODY, "attachments": [{"name": "bill.pdf", "content": "AP8=", "contentId": "bill"}]},
+    {**BODY, "content": {"subject": None, "text": "It is 123456"}},
 ]
 
 
@@ -196,6 +238,13 @@ GOOD: list[Any] = [
 def test_a_message_is_what_the_public_schema_says(body: Any) -> None:
     is_addressed = not isinstance(body, dict) or body.get("to") not in NO_ADDRESSES
     assert (find_problem(body) is None) == (public_validator(MESSAGE).is_valid(body) and is_addressed) == (body in GOOD)
+
+
+@pytest.mark.parametrize(
+    "option", [{"cc": ["nobody"]}, {"bcc": ["a@b.c, d@e.f"]}, {"replyTo": "nobody"}, {"headers": {"Subject": "mine"}}]
+)
+def test_a_further_address_that_is_none_is_refused(option: dict[str, Any]) -> None:
+    assert find_problem({**BODY, **option}) is not None
 
 
 @pytest.mark.parametrize("body", [*BAD, *NO_JSON])

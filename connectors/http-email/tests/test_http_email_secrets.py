@@ -53,9 +53,9 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixt
         caplog.set_level(logging.DEBUG, logger=name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    with Host.discover(limits=Limits(connect=2, read=1, total=2)) as discovered:
+    with Host.discover(limits=Limits(connect=2, read=0.5, total=2)) as discovered:
         yield discovered
 
 

@@ -59,8 +59,7 @@ class _Rule(NamedTuple):
 _REFUSED = {400, 401, 402, 403, 420, 429}
 """Statuses with which Mailgun surely has not taken a message, so that its words may say why."""
 
-_FROM = "Mailgun can't read the sender: check from in the config"
-_UNVERIFIED = "Create the DNS records that Mailgun shows for the domain"
+_TO = "Mailgun can't read the recipient: check the address"
 _RESTRICTED = "Mailgun does not let the account send this: do what it says"
 _KEY = "Mailgun refuses the API key: check apiKey in the config, and that it is for domain and endpoint"
 _DOMAIN = "Mailgun doesn't know the domain: check domain and endpoint in the config"
@@ -68,10 +67,11 @@ _PLACE = "Mailgun doesn't find this: check endpoint in the config, and the name 
 
 _RULES = (
     _Rule(_REFUSED, "limit exceeded, try again after", RateLimitExceeded),
-    _Rule(_REFUSED, "domain is unverified", SenderRejected, _UNVERIFIED),
+    _Rule(_REFUSED, "domain is unverified", SenderRejected, "Create the DNS records that Mailgun shows for the domain"),
     _Rule(_REFUSED, "is not allowed to send|are for test purposes only", AccountRestricted, _RESTRICTED),
-    _Rule({400}, "^'?from'? parameter is", SenderRejected, _FROM),
-    _Rule({400}, "^'?to'? parameter is", RecipientRejected, "Mailgun can't read the recipient: check the address"),
+    _Rule({400}, "^'?from'? parameter is", SenderRejected, "Mailgun can't read the sender: check from in the config"),
+    _Rule({400}, "^'?to'? parameter is", RecipientRejected, _TO),
+    _Rule({400}, "^'?b?cc'? parameter is", RecipientRejected, "Mailgun can't read cc or bcc: check the addresses"),
     _Rule({401, 403}, "", AuthorizationFailed, _KEY),
     _Rule({404}, "^Domain not found", SenderRejected, _DOMAIN),
     _Rule({404}, "", SendError, _PLACE),
@@ -79,8 +79,8 @@ _RULES = (
 )
 """The first that fits is what a refusal means, for Mailgun has no codes. The tests name the source of each sentence."""
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
-"""Halves of pairs, which a payload may hold: alone they have no bytes in a form."""
+SURROGATES = re.compile("[\ud800-\udfff]")
+"""Halves of pairs, which a message may hold: alone they have no bytes in a form."""
 
 _TRY_AGAIN = re.compile("try again after (.+)")
 _MAX_READ = 1000
@@ -102,11 +102,17 @@ def validate_config(config: Config) -> list[ConfigIssue]:
 def send_message(config: Config, message: Message, transport: Transport) -> SendResult:
     """Send one mail (Mailgun API reference, "Messages", "Send an email")."""
     requests = config.keep(MailgunRequests)
-    answer = transport.request("POST", requests.url, headers=requests.headers, data=requests.make_form(message))
+    if not message.is_plain:
+        from connector_mailgun.options import send_with_options
+
+        answer = send_with_options(requests, message, transport)
+    else:
+        answer = transport.request("POST", requests.url, headers=requests.headers, data=requests.make_form(message))
     message_id = read_text(answer, "id")
     if answer.status != HTTPStatus.OK or not message_id:
         raise read_refusal(answer, message.to)
-    return SendResult(message_id=message_id, status="queued", recipients={message.to: "queued"})
+    everybody = (message.to, *message.cc, *message.bcc)
+    return SendResult(message_id=message_id, status="queued", recipients=dict.fromkeys(everybody, "queued"))
 
 
 @hookimpl
@@ -143,16 +149,15 @@ class MailgunRequests:
         self.url: str = f"{config['endpoint'].rstrip('/')}/v3/{config['domain']}/messages"
         self.headers = {"Authorization": Secret(f"Basic {b64encode(b'api:' + key.reveal().encode()).decode()}")}
         self._deliveries = TemplateIndex(config["deliveries"])
-        self._fixed: dict[str, str] = {"from": str(Mailbox.parse(config["from"]))}
-        for setting, field in _FIELD_OF_SETTING.items():
-            if setting in config:
-                self._fixed[field] = {True: "yes", False: "no"}.get(config[setting], config[setting])
+        self.fixed: dict[str, str] = {"from": str(Mailbox.parse(config["from"]))}
+        settings = {field: config[setting] for setting, field in _FIELD_OF_SETTING.items() if setting in config}
+        self.fixed |= {field: {True: "yes", False: "no"}.get(value, value) for field, value in settings.items()}
 
     def make_form(self, message: Message) -> dict[str, str]:
-        """Return the fields for one message."""
+        """Return the fields for a message, without its options."""
         entry = self._deliveries.find(message.type, message.payload.get("locale"))
         variables = {**entry.get("variables", {}), **message.payload}
-        form = {**self._fixed, "to": ascii_address(message.to)}
+        form = {**self.fixed, "to": ascii_address(message.to)}
         if "replyTo" in entry:
             form["h:Reply-To"] = str(Mailbox.parse(entry["replyTo"]))
         subject = entry.get("subject", "")
@@ -164,7 +169,7 @@ class MailgunRequests:
         else:
             content = render_content(variables, subject=subject, html=entry.get("html"), text=entry.get("text"))
             form |= {"subject": content.subject, "text": content.text, "html": content.html}
-        return {field: _SURROGATES.sub("\ufffd", value) for field, value in form.items() if value}
+        return {field: SURROGATES.sub("\ufffd", value) for field, value in form.items() if value}
 
 
 def read_refusal(answer: Response, to: str) -> SendError:
@@ -176,7 +181,7 @@ def read_refusal(answer: Response, to: str) -> SendError:
     wait = _TRY_AGAIN.search(words)
     if wait and rule.kind is RateLimitExceeded:
         answer = replace(answer, headers={"retry-after": wait[1], **answer.headers})
-    recipients = [to] if rule.kind is RecipientRejected else []
+    recipients = [to] if rule.advice is _TO else []
     return make_refusal(answer, "Mailgun", said=said, kind=rule.kind, advice=rule.advice, recipients=recipients)
 
 

@@ -20,6 +20,7 @@ from flask import Flask, Response, jsonify, request
 
 from connector_core import Secret
 from connector_core.sandbox import HttpSandbox, copy_config
+from connector_mailgun.sandbox_options import Files, describe_options, find_excess, read_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,7 +48,7 @@ _WHY_NOT: dict[State, str | None] = {
 _IDS = ("b6894275-acd8-49da-ae60-04ea61f860e0", "2eb9b5cf-2a5d-4b12-a3bb-74bd4ef946aa")
 _CONTENT_FIELDS = ("text", "html", "amp-html", "template")
 _RECIPIENT_FIELDS = ("to", "cc", "bcc")
-_FIELD_OF_DETAIL = {"template": "template", "replyTo": "h:Reply-To", "tag": "o:tag", "testMode": "o:testmode"}
+_FIELD_OF_DETAIL = {"template": "template", "replyTo": "h:Reply-To", "testMode": "o:testmode"}
 _ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+")
 """Mailgun wants a dot in the domain (ParabolInc/parabol#2653) and no accented letter (mailgun/mailgun-php#211)."""
 
@@ -117,21 +118,22 @@ class MailgunSandbox(HttpSandbox):
         if domain.lower() != self._domain:
             return _refuse(404, f"Domain not found: {domain}")
         form = request.form.to_dict(flat=False)
-        problem = _find_problem(form) or _WHY_NOT[self._state]
-        if problem:
-            return _refuse(400, problem.replace("DOMAIN", domain))
+        files = read_files(request.files.items(multi=True))
         everybody = dict.fromkeys(
             address for field in _RECIPIENT_FIELDS for address in _read_addresses(form.get(field, []))
         )
+        problem = _find_problem(form) or find_excess(form, files, len(everybody)) or _WHY_NOT[self._state]
+        if problem:
+            return _refuse(400, problem.replace("DOMAIN", domain))
         if REFUSED_RECIPIENT in everybody:
             return _refuse(
                 403,
                 f"Domain {domain} is not allowed to send: Free accounts are for test purposes only. Please upgrade or "
                 "add the address to authorized recipients in Account Settings.",
             )
-        return self._take(form, everybody)
+        return self._take(form, files, everybody)
 
-    def _take(self, form: Mapping[str, list[str]], everybody: Iterable[str]) -> ResponseReturnValue:
+    def _take(self, form: Mapping[str, list[str]], files: Files, everybody: Iterable[str]) -> ResponseReturnValue:
         first = {field: values[0] for field, values in form.items()}
         variables = json.loads(first["t:variables"]) if "t:variables" in first else {}
         subject, text, html = _render(first, variables)
@@ -141,10 +143,11 @@ class MailgunSandbox(HttpSandbox):
             subject=subject,
             text=text,
             html=html,
-            request={field: values[0] if len(values) == 1 else values for field, values in form.items()},
+            request={**{field: values[0] if len(values) == 1 else values for field, values in form.items()}, **files},
             payload=variables if "template" in first else None,
             message_id=f"<{datetime.now(UTC):%Y%m%d%H%M%S}.{secrets.token_hex(8)}@{self._domain}>",
-            details={name: first.get(field) for name, field in _FIELD_OF_DETAIL.items()},
+            details={name: first.get(field) for name, field in _FIELD_OF_DETAIL.items()}
+            | describe_options(form, files),
         )
         return jsonify(id=accepted.id, message="Queued. Thank you.")
 

@@ -11,7 +11,7 @@ import command_line
 import network_environment
 import pytest
 from connector_mailgun.sandbox import REFUSED_RECIPIENT, MailgunSandbox
-from guide_page import read_headings, read_tables
+from guide_page import YES_OR_NO, read_blocks, read_headings, read_tables
 
 from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, SendError, UsageLimitExceeded, errors
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent.parent
 GUIDES = {"en": (FOLDER / "README.md").read_text("utf-8"), "fr": (FOLDER / "README.fr.md").read_text("utf-8")}
 ENGLISH, FRENCH = GUIDES["en"], GUIDES["fr"]
-YES_OR_NO = {"en": {True: "yes", False: "no"}, "fr": {True: "oui", False: "non"}}
 ONE_OF_THREE = {"en": "one of the three", "fr": "l'un des trois"}
 
 FROM_THE_CORE = (
@@ -47,10 +46,6 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def mailgun() -> Iterator[Connector]:
     with Host.discover() as host:
         yield host["mailgun-email"]
-
-
-def read_code(guide: str, language: str = r"\w+") -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
 
 
 def find_type(schema: dict[str, Any], declared: dict[str, Any]) -> str:
@@ -115,7 +110,7 @@ def test_the_errors_are_those_that_a_send_may_have(language: str) -> None:
     classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, SendError)]
     outcomes = {one.code: one.outcome for one in classes} | {InvalidConfig.code: "not_sent"}
     del outcomes[UsageLimitExceeded.code]  # no answer of Mailgun surely means it
-    table = read_tables(GUIDES[language])[3]
+    table = read_tables(GUIDES[language])[4]
     assert {row[0]: row[1] for row in table} == {f"`{code}`": f"`{outcome}`" for code, outcome in outcomes.items()}
     assert all(len(row) == 5 and row[3] and row[4] for row in table)
 
@@ -125,16 +120,28 @@ def test_the_findings_are_those_that_a_live_check_may_have(language: str) -> Non
     files = ("live_check.py", "templates.py")
     source = "".join((FOLDER / "connector_mailgun" / file).read_text("utf-8") for file in files)
     own = {code: level for level, code in re.findall(r'Finding\(\s*"(\w+)", "(\w+)"', source) if level != "ok"}
-    table = {row[0].strip("`"): row[1].strip("`") for row in read_tables(GUIDES[language])[4]}
+    table = {row[0].strip("`"): row[1].strip("`") for row in read_tables(GUIDES[language])[5]}
     assert own.items() <= table.items()
     assert {code: table[code] for code in set(table) - set(own)} == dict.fromkeys(FROM_THE_CORE, "error")
-    assert all(len(row) == 4 and row[2] and row[3] for row in read_tables(GUIDES[language])[4])
+    assert all(len(row) == 4 and row[2] and row[3] for row in read_tables(GUIDES[language])[5])
+
+
+@every_language
+def test_the_options_and_their_limits_are_those_of_the_metadata(language: str, mailgun: Connector) -> None:
+    table = read_tables(GUIDES[language])[3]
+    named = [option for row in table for option in re.findall(r"`(\w+)`", row[0])]
+    limits = mailgun.metadata.message_limits
+    numbers = {limits[name] for name in ("recipients", "tags", "tagLength")}
+    declared = ["reply_to" if one == "replyTo" else one for one in mailgun.metadata.message_options]
+    assert named == [one for one in declared if one != "inlineAttachments"]
+    assert {int(re.sub(r"\D", "", one)) for row in table for one in re.findall(r"\d+(?:[, ]\d+)?", row[2])} == numbers
+    assert limits["messageBytes"] == 25 * 1024**2
 
 
 @every_language
 def test_the_limits_are_those_that_mailgun_documents(language: str) -> None:
     """Sources: API reference, "Send an email" (o:, h:, v: and t: together), and user manual, "Send via HTTP"."""
-    (row,) = [row for row in read_tables(GUIDES[language])[3] if row[0] == "`invalid_message`"]
+    (row,) = [row for row in read_tables(GUIDES[language])[4] if row[0] == "`invalid_message`"]
     assert (
         re.findall(r"\d+ [km]\w", row[3], re.IGNORECASE)
         == {
@@ -148,7 +155,7 @@ def test_the_limits_are_those_that_mailgun_documents(language: str) -> None:
 def test_the_example_of_all_optional_settings_has_all_of_them(language: str, mailgun: Connector) -> None:
     schema = mailgun.config_schema
     optional = [key for key in schema["properties"] if key not in schema["required"]]
-    assert optional in [list(json.loads(example)) for example in read_code(GUIDES[language], "json")]
+    assert optional in [list(json.loads(example)) for example in read_blocks(GUIDES[language], "json")]
 
 
 @every_language
@@ -157,7 +164,7 @@ def test_the_address_that_the_sandbox_refuses_is_named(language: str) -> None:
 
 
 def test_the_command_lines_that_ask_mailgun_do_so(tmp_path: Path) -> None:
-    lines = [line for block in read_code(ENGLISH, "sh") for line in block.splitlines()]
+    lines = [line for block in read_blocks(ENGLISH, "sh") for line in block.splitlines()]
     (check,) = [line for line in lines if line.startswith("connectors check ")]
     (usage,) = [line for line in lines if line.startswith("connectors usage ")]
     with MailgunSandbox() as sandbox:
@@ -177,4 +184,4 @@ def test_a_link_goes_to_a_known_place_or_to_a_heading_of_the_page(language: str)
     }
     targets = set(re.findall(r"\]\(([^)]+)\)", GUIDES[language]))
     assert targets - anchors == {"https://www.mailgun.com", "https://www.rfc-editor.org/rfc/rfc4647#section-3.4"}
-    assert len(targets & anchors) == 2
+    assert len(targets & anchors) == 3

@@ -10,6 +10,7 @@ import network_environment
 import pytest
 import requests
 from connector_mailgun.sandbox import MailgunSandbox
+from question_failures import FAILURES
 
 from connector_core import (
     AuthorizationFailed,
@@ -19,7 +20,6 @@ from connector_core import (
     Limits,
     Message,
     ProviderUnavailable,
-    RateLimitExceeded,
     SendError,
 )
 from connector_core.testing import wire_behaviours as wire
@@ -169,17 +169,6 @@ def test_a_query_that_mailgun_refuses_is_told_in_its_words(mailgun: Connector) -
     error = fail(mailgun, wire.respond_json({"message": "Invalid format for parameter start"}, 400))
     assert type(error) is SendError
     assert "Invalid format for parameter start" in str(error)
-
-
-FAILURES = [
-    pytest.param(wire.respond(500), ProviderUnavailable, id="500"),
-    pytest.param(wire.respond(503), ProviderUnavailable, id="503"),
-    pytest.param(wire.respond(429), RateLimitExceeded, id="429"),
-    pytest.param(wire.respond(404, b"<html></html>"), InvalidResponse, id="404"),
-    pytest.param(wire.respond(200, b"<html></html>"), InvalidResponse, id="page"),
-    pytest.param(wire.respond(302, headers=["Location: https://x.example/"]), InvalidResponse, id="redirect"),
-    pytest.param(wire.reset, ProviderUnavailable, id="reset"),
-]
 
 
 @pytest.mark.parametrize(("behaviour", "kind"), FAILURES)

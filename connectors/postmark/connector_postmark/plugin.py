@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from connector_core import (
@@ -12,6 +11,7 @@ from connector_core import (
     Finding,
     Message,
     Sandbox,
+    SendError,
     SendResult,
     Template,
     TemplateChange,
@@ -21,7 +21,7 @@ from connector_core import (
     hookimpl,
 )
 from connector_postmark.request import PostmarkRequests
-from connector_postmark.response import parse_response, refuse_undelivered
+from connector_postmark.response import complete, parse_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,14 +49,22 @@ def validate_config(config: Config) -> list[ConfigIssue]:
 
 @hookimpl
 def send_message(config: Config, message: Message, transport: Transport) -> SendResult:
-    """Send one template mail (Postmark developer docs, "Send email with template")."""
+    """Send one mail (Postmark developer docs, "Send email with template" and "Send a single email")."""
     requests = config.keep(PostmarkRequests)
-    answer = transport.request("POST", requests.url, headers=requests.headers, json=requests.make_body(message))
-    result = parse_response(answer.status, answer.headers, answer.body)
-    if not result.recipients:
-        return replace(result, recipients={message.to: result.status})
-    refuse_undelivered(result.recipients, answer.status)  # the message has one recipient, named in the answer or not
-    return result
+    url, body = requests.find_url(message), requests.make_body(message)
+    answer = transport.request("POST", url, headers=requests.headers, json=body)
+    del body  # a crash report shows local variables, and this one has the code of the message
+    only_to = not (message.cc or message.bcc)
+    result = parse_response(answer.status, answer.headers, answer.body, only_to=only_to)
+    return complete(result, message, answer.status)
+
+
+@hookimpl
+def send_messages(config: Config, messages: Sequence[Message], transport: Transport) -> list[SendResult | SendError]:
+    """Send many mails at once."""
+    from connector_postmark.batch import send_batch
+
+    return send_batch(config, messages, transport)
 
 
 @hookimpl

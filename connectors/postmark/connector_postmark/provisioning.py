@@ -23,7 +23,7 @@ from connector_core import (
 )
 from connector_postmark.api import PostmarkApi
 from connector_postmark.named_templates import find_named_templates
-from connector_postmark.response import refuse_foreign
+from connector_postmark.refusals import refuse_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from connector_postmark.api import PostmarkApi
-from connector_postmark.response import refuse_foreign
+from connector_postmark.refusals import refuse_foreign
 
 if TYPE_CHECKING:
     from datetime import date

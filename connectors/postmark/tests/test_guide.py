@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from connector_postmark.file_types import find_forbidden_type
 from connector_postmark.response import parse_response
-from guide_page import read_headings, read_tables
+from guide_page import YES_OR_NO, read_headings, read_tables
 
-from connector_core import USAGE_TYPES, InvalidConfig, SendError, errors
+from connector_core import USAGE_TYPES, InvalidConfig, Message, SendError, errors
+
+if TYPE_CHECKING:
+    from connector_core import Connector
 
 FOLDER = Path(__file__).parent.parent
 GUIDES = {"en": (FOLDER / "README.md").read_text("utf-8"), "fr": (FOLDER / "README.fr.md").read_text("utf-8")}
 ENGLISH, FRENCH = GUIDES["en"], GUIDES["fr"]
-YES_OR_NO = {"en": {True: "yes", False: "no"}, "fr": {True: "oui", False: "non"}}
 ONE_OF_TWO = {"en": "one of the two", "fr": "l'un des deux"}
 
 every_language = pytest.mark.parametrize("language", GUIDES)
@@ -153,6 +157,38 @@ def test_number_300_stands_in_the_row_of_each_error_that_it_can_be(language: str
 
     sentences = ("Invalid 'To' address: 'x'.", "Invalid 'From' address: 'x'.", "Invalid 'ReplyTo' address: 'x'.")
     assert rows == {find_code(300, said) for said in sentences}
+
+
+OPTION_OF_LIMIT = {
+    "recipients": "cc",
+    "tagLength": "tags",
+    "metadata": "metadata",
+    "metadataKeyLength": "metadata",
+    "metadataValueLength": "metadata",
+}
+
+
+@every_language
+def test_the_options_are_those_of_a_message_with_the_limits_of_the_metadata(language: str, postmark: Connector) -> None:
+    table = {row[0].strip("`"): row for row in read_tables(GUIDES[language])[6]}
+
+    assert list(table) == [part.name for part in fields(Message) if part.kw_only]
+    limits: dict[str, list[str]] = {}
+    for limit, option in OPTION_OF_LIMIT.items():
+        limits.setdefault(option, []).append(str(postmark.metadata.message_limits[limit]))
+    found = {option: re.findall(r"\d+", row[2]) for option, row in table.items()}
+    assert {option: numbers for option, numbers in found.items() if numbers} == limits
+    digits = re.sub(r"(?<=\d)[,\s](?=\d)", "", GUIDES[language])
+    assert f" {postmark.metadata.message_limits['messageBytes']} " in digits
+
+
+@every_language
+def test_a_type_of_file_that_the_guide_calls_forbidden_is_so(language: str) -> None:
+    row = read_tables(GUIDES[language])[6][6]
+
+    types = [name for name in read_variable_names(row[2]) if name.startswith(".")]
+    assert types
+    assert all(find_forbidden_type(f"file{name}") for name in types)
 
 
 # The links

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from connector_postmark.sandbox import PostmarkSandbox
+from guide_page import read_blocks
 
 from connector_core import USAGE_TYPES, Connector, Message
 from connector_core.payloads import TEST_CODE
@@ -28,17 +29,12 @@ COMMAND_LINE = [sys.executable, "-c", "from connector_core.cli import main; main
 TOKEN = "made-up-server-token"
 
 
-def read_blocks(language: str) -> list[str]:
-    """Return the English guide's blocks of a language; another test says that the French ones are the same."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", ENGLISH, re.MULTILINE | re.DOTALL)
-
-
-JSON_BLOCKS = [json.loads(block) for block in read_blocks("json")]
+JSON_BLOCKS = [json.loads(block) for block in read_blocks(ENGLISH, "json")]
 LISTS = [block for block in JSON_BLOCKS if isinstance(block, list)]
 OBJECTS = [block for block in JSON_BLOCKS if isinstance(block, dict)]
 (WHOLE_CONFIG,) = (block for block in OBJECTS if "templates" in block)
 LOCALIZED, NINE = LISTS
-LINES = [line for block in read_blocks("sh") for line in block.splitlines()]
+LINES = [line for block in read_blocks(ENGLISH, "sh") for line in block.splitlines()]
 
 
 # The JSON
@@ -124,7 +120,7 @@ def test_a_locale_chooses_the_template_as_the_guide_says(
     ],
 )
 def test_the_example_template_renders(organization: dict[str, Any], wanted: list[str], postmark: Connector) -> None:
-    (html,) = read_blocks("html")
+    (html,) = read_blocks(ENGLISH, "html")
     entries = [{"usageType": entry["usageType"], "templateAlias": "example"} for entry in WHOLE_CONFIG["templates"]]
     payload = {"code": "123456", "application": {"name": "Example App"}, **organization}
     sandbox = PostmarkSandbox()
@@ -136,6 +132,18 @@ def test_the_example_template_renders(organization: dict[str, Any], wanted: list
 
     assert all(part in rendered for part in wanted)
     assert ("It lets you into" in rendered) == bool(organization)
+
+
+def test_the_example_of_the_options_sends_the_mail_that_it_says() -> None:
+    (code,) = read_blocks(ENGLISH, "python")
+    with PostmarkSandbox() as sandbox:
+        names: dict[str, Any] = {"config": sandbox.config, "logo": b"\x89PNG"}
+        exec(code, names)  # noqa: S102  our own guide
+        (mail,) = sandbox.messages
+
+    assert set(names["result"].recipients) == {"ann@example.com", "bob@example.com"}
+    assert (mail.subject, mail.text) == ("Your order", "Thank you.")
+    assert mail.request["Attachments"][0]["ContentID"].removeprefix("cid:") in mail.html
 
 
 # The command lines

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from connector_core.testing.wire_server import Behaviour, Line
 
-SECONDS = 3.0
+SECONDS = 2.0
 """For a check whose provider is silent: long enough for the requests before it on a busy machine."""
 
 HTML = respond(200, b"<html>Welcome to the hotel</html>", ["Content-Type: text/html"])

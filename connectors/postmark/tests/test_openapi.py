@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from connector_core import USAGE_TYPES, Host, Message, Template
+from connector_core import USAGE_TYPES, Attachment, Content, Host, Message, Template
 from connector_core.testing.wire_behaviours import pass_on
 from connector_core.testing.wire_server import Request, WireServer
 
@@ -49,18 +49,27 @@ def description() -> dict[str, Any]:
     for field in ("From", "To", "Cc", "Bcc"):  # lists and names are allowed
         del request["properties"][field]["format"]
     # Postmark developer docs, "Send email with template": fields that the file lacks.
-    request["properties"]["MessageStream"] = {"type": "string"}
-    request["properties"]["Metadata"] = {"type": "object", "additionalProperties": {"type": "string"}}
-    for schema in (request, found["components"]["schemas"]["MessageHeader"]):
-        schema["additionalProperties"] = False
+    for schema in (request, found["components"]["schemas"]["SendEmailRequest"]):
+        schema["properties"]["MessageStream"] = {"type": "string"}
+        schema["properties"]["Metadata"] = {"type": "object", "additionalProperties": {"type": "string"}}
+    for name in ("EmailWithTemplateRequest", "SendEmailRequest", "MessageHeader", "Attachment"):
+        found["components"]["schemas"][name]["additionalProperties"] = False
     return found
 
 
 @pytest.fixture(scope="module")
-def validator(description: dict[str, Any]) -> Draft202012Validator:
-    operation = description["paths"]["/email/withTemplate"]["post"]
-    content = operation["requestBody"]["content"]["application/json"]["schema"]
-    return Draft202012Validator({**content, "components": description["components"]})
+def validators(description: dict[str, Any]) -> dict[str, Draft202012Validator]:
+    """Return what checks the body of a mail, by the address that it goes to."""
+    found = {}
+    for path in ("/email", "/email/withTemplate"):
+        content = description["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        found[path] = Draft202012Validator({**content, "components": description["components"]})
+    return found
+
+
+@pytest.fixture(scope="module")
+def validator(validators: dict[str, Draft202012Validator]) -> Draft202012Validator:
+    return validators["/email/withTemplate"]
 
 
 WORDS = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="<>"), min_size=1, max_size=20)
@@ -103,6 +112,41 @@ MESSAGES = st.builds(
 )
 
 
+PAIRS = st.dictionaries(st.from_regex(r"x-[a-z]{1,10}", fullmatch=True), LINES, max_size=3)
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "cc": st.lists(ADDRESSES, max_size=3),
+        "bcc": st.lists(ADDRESSES, max_size=3),
+        "reply_to": MAILBOXES,
+        "headers": PAIRS,
+        "tags": st.lists(WORDS, max_size=1),
+        "attachments": st.lists(
+            st.builds(Attachment, name=ALIASES, content=st.binary(max_size=9), content_id=st.none() | st.just("logo")),
+            max_size=2,
+        ),
+        "stream": ALIASES,
+        "content": st.builds(Content, LINES, st.text(min_size=1), st.text()),
+    },
+)
+
+
+@given(CONFIGS, MESSAGES, OPTIONS)
+def test_any_request_with_options_keeps_to_the_description_of_its_address(
+    host: Host,
+    validators: dict[str, Draft202012Validator],
+    config: dict[str, Any],
+    message: Message,
+    options: dict[str, Any],
+) -> None:
+    for name, value in options.items():
+        setattr(message, name, value)
+    requests = PostmarkRequests(host["postmark-mail"].configure(config).config)
+    path = requests.find_url(message).removeprefix("https://api.postmarkapp.com")
+    body = json.loads(json.dumps(requests.make_body(message)))
+    assert list(validators[path].iter_errors(body)) == []
+
+
 @given(CONFIGS, MESSAGES)
 def test_any_request_keeps_to_the_description(
     host: Host, validator: Draft202012Validator, config: dict[str, Any], message: Message
@@ -122,7 +166,8 @@ def test_the_description_knows_the_address_and_the_token_header(host: Host, desc
         ],
     }
     requests = PostmarkRequests(host["postmark-mail"].configure(config).config)
-    path = requests.url.removeprefix("https://api.postmarkapp.com")
+    url = requests.find_url(Message("a@example.com", "SignIn"))
+    path = url.removeprefix("https://api.postmarkapp.com")
     operation = description["paths"][path]["post"]
     needed = {one["name"] for one in operation["parameters"] if one["required"] and one["in"] == "header"}
     assert needed <= set(requests.headers)

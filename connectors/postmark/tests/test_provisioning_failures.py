@@ -248,7 +248,9 @@ def test_after_a_failure_the_rest_is_not_waited_for() -> None:
 
     patient = Limits(read=2 * HANG_GUARD, total=2 * HANG_GUARD)
     with WireServer(behave) as server, Host.discover(limits=patient) as host:
-        fail(lambda: plan(host["postmark-mail"], server.url))
+        error = fail(lambda: plan(host["postmark-mail"], server.url))
+    assert error.provider is not None
+    assert error.provider.status == 500
 
 
 def test_after_a_failure_the_rest_is_not_asked_for(impatient: Connector) -> None:

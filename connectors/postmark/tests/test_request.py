@@ -43,7 +43,7 @@ def server() -> Iterator[WireServer]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with Host.discover() as discovered:
         yield discovered

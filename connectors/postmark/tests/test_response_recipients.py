@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from connector_postmark.response import find_inactive_addresses, parse_response
+from connector_postmark.refusals import find_inactive_addresses
+from connector_postmark.response import parse_response
 from hypothesis import given
 from hypothesis import strategies as st
 

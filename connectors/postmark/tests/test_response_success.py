@@ -196,6 +196,12 @@ def test_an_inactive_recipient_that_the_answer_does_not_repeat_is_not_called_sen
     assert result.recipients == {"ann@example.com": "rejected"}
 
 
+def test_half_a_surrogate_pair_in_what_postmark_says_becomes_a_space() -> None:
+    with pytest.raises(SendError) as caught:
+        parse_response(422, {}, b'{"ErrorCode": 1, "Message": "Half \\ud83d of it"}')
+    assert caught.value.provider == ProviderReply(code=1, message="Half of it", status=422)
+
+
 def test_what_postmark_says_steers_no_terminal() -> None:
     answer = json.dumps({"ErrorCode": 1, "Message": "Bad\x1b[2J\x9b1m\r\nthing"}).encode()
     with pytest.raises(SendError) as caught:

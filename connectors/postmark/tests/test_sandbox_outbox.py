@@ -102,6 +102,10 @@ def test_messages_come_as_json(call: Call, sandbox: PostmarkSandbox) -> None:
         "html": "",
         "template": None,
         "stream": "outbound",
+        "replyTo": None,
+        "tag": None,
+        "metadata": [],
+        "headers": [],
         "attachments": ["a.txt"],
         "payload": None,
         "request": {**MAIL, "Cc": "bob@example.com", "Attachments": [attachment]},
@@ -109,6 +113,36 @@ def test_messages_come_as_json(call: Call, sandbox: PostmarkSandbox) -> None:
     assert call("GET", f"/sandbox/messages/{message_id}", token=None).json()["id"] == message_id
     assert call("GET", "/sandbox/messages/nope", token=None).status_code == 404
     assert len(sandbox.messages) == 1
+
+
+def test_the_page_and_the_json_tell_the_options_of_a_mail(call: Call) -> None:
+    options = {
+        "Cc": "bob@example.com",
+        "Bcc": "eve@example.com, dan@example.com",
+        "ReplyTo": "Help <help@example.com>",
+        "Tag": "orders",
+        "Metadata": {"order": "4711", "plan": ""},
+        "Headers": [{"Name": "X-Case", "Value": "7"}],
+        "Attachments": [
+            {"Name": "a.txt", "Content": "aGk=", "ContentType": "text/plain"},
+            {"Name": "logo.png", "Content": "aGk=", "ContentType": "image/png", "ContentID": "cid:logo"},
+        ],
+    }
+    assert call("POST", "/email", {**MAIL, **options}).ok
+    told = {
+        "cc": ["bob@example.com"],
+        "bcc": ["eve@example.com", "dan@example.com"],
+        "replyTo": "Help <help@example.com>",
+        "tag": "orders",
+        "metadata": ["order: 4711", "plan: "],
+        "headers": ["X-Case: 7"],
+        "attachments": ["a.txt", "logo.png (cid:logo)"],
+    }
+    (message,) = call("GET", "/sandbox/messages", token=None).json()
+    assert {name: message[name] for name in told} == told
+    page = html.unescape(call("GET", "/", token=None).text)
+    for value in told.values():
+        assert (value if isinstance(value, str) else ", ".join(value)) in page
 
 
 def test_messages_are_cleared_by_program_by_page_and_by_code(call: Call, sandbox: PostmarkSandbox) -> None:

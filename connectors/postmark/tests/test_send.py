@@ -51,7 +51,7 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
     network_environment.forget_network_environment(monkeypatch)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with Host.discover(limits=Limits(connect=2, read=0.3, total=2)) as discovered:
         yield discovered

@@ -34,7 +34,7 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
     forget_network_environment(monkeypatch)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with Host.discover() as discovered:
         yield discovered

@@ -44,7 +44,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixt
         caplog.set_level(logging.DEBUG, logger=name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with Host.discover(limits=Limits(connect=0.3, read=0.3, total=0.5)) as discovered:
         yield discovered

@@ -48,10 +48,9 @@ class _Rule(NamedTuple):
 
 
 _CHECKED, _ACCEPTED, _TOO_MANY = 200, 202, 429
-_REFUSED = {400, 401, 403, 413}
-"""Statuses with which SendGrid surely has not taken a mail, so that its words may say why."""
+_REFUSED = {400, 401, 403, 413}  # SendGrid surely has not taken the mail, so that its words may say why
 
-_ACCENTS = "SendGrid does not deliver to an address with accented letters before the @: ask for another address."
+ACCENTS = "SendGrid does not deliver to an address with accented letters before the @: ask for another address."
 _SENDER = "SendGrid does not accept the sender: verify fromEmail in SendGrid, or authenticate its domain"
 _TEMPLATE = "SendGrid does not know the template: compare templateId in the config with SendGrid"
 _CREDITS = "The SendGrid account has no credits left: look at its plan and usage in SendGrid"
@@ -60,9 +59,10 @@ _BARRED = r"\baccount\b.{0,99}\b(suspended|deactivated|disabled|banned|under rev
 _KEY = "SendGrid refuses the API key: check that it exists, may use Mail Send, and belongs to the region of apiUrl"
 _REGION = "SendGrid does not serve this account in the region of apiUrl: check apiUrl in the config"
 
+# The first that fits is what a refusal means: a reason with a field goes before one about the account, without any.
 _RULES = (
     _Rule(_REFUSED, r"^<from\b|verified sender identity", SenderRejected, _SENDER),
-    _Rule(_REFUSED, r"^<personalizations\.\d+\.to\b", RecipientRejected, "SendGrid can't read the recipient: check it"),
+    _Rule(_REFUSED, r"^<personalizations\.0\.(to|b?cc)", RecipientRejected, "SendGrid can't read an address: check it"),
     _Rule(_REFUSED, r"^<template_id\b", TemplateNotFound, _TEMPLATE),
     _Rule(_REFUSED, "^<> .*(maximum credits|exceeded your messaging limits)", UsageLimitExceeded, _CREDITS),
     _Rule(_REFUSED, f"^<> .*({_BARRED})", AccountRestricted, _ACCOUNT),
@@ -70,9 +70,6 @@ _RULES = (
     _Rule({404}, "", SendError, "There is no SendGrid API at this address: check apiUrl in the config"),
     _Rule({451}, "", SendError, _REGION),
 )
-"""The first that fits is what a refusal means: a reason with a field goes before one about the account, without any."""
-
-_MAX_READ = 10_000
 
 
 @hookimpl
@@ -92,11 +89,12 @@ def send_message(config: Config, message: Message, transport: Transport) -> Send
     """Send one mail."""
     requests = config.keep(SendGridRequests)
     answer = transport.request("POST", requests.url, headers=requests.headers, json=requests.make_body(message))
+    everybody = (message.to, *message.cc, *message.bcc)
     message_id = answer.headers.get("x-message-id", "")
     if answer.status == _ACCEPTED and re.fullmatch(r"[!-~]{1,200}", message_id):
-        return SendResult(message_id=message_id, status="queued", recipients={message.to: "queued"})
+        return SendResult(message_id=message_id, status="queued", recipients=dict.fromkeys(everybody, "queued"))
     if answer.status == _CHECKED and config["sandboxMode"] and not answer.body.strip():
-        return SendResult(message_id="sandbox-mode", status="queued", recipients={message.to: "unknown"})
+        return SendResult(message_id="sandbox-mode", status="queued", recipients=dict.fromkeys(everybody, "unknown"))
     raise read_refusal(answer, message.to)
 
 
@@ -143,18 +141,23 @@ class SendGridRequests:
 
     def make_body(self, message: Message) -> dict[str, Any]:
         """Return the body for one message."""
-        entry = self._templates.find(message.type, message.payload.get("locale"))
         to = ascii_address(message.to)
         if not to.isascii():  # SendGrid accepts such a mail and drops it: sendgrid/sendgrid-csharp, issues 255 and 656
-            raise RecipientRejected(_ACCENTS, recipients=[message.to])
-        envelope: dict[str, Any] = {"to": [{"email": to}]}
-        body = {"personalizations": [envelope], **self._settings}
-        if "templateId" in entry:
-            envelope["dynamic_template_data"] = message.payload
-            return {**body, "template_id": entry["templateId"]}
-        is_html = entry["type"] == "text/html"
-        parts = {"html": entry["content"], "text": entry.get("text")} if is_html else {"text": entry["content"]}
-        content = render_content(message.payload, subject=entry["subject"], **parts)
+            raise RecipientRejected(ACCENTS, recipients=[message.to])
+        body = {"personalizations": [{"to": [{"email": to}]}], **self._settings}
+        if not message.is_plain:
+            from connector_sendgrid.options import add_options
+
+            add_options(body, message)
+        content = message.content
+        if content is None:
+            entry = self._templates.find(message.type, message.payload.get("locale"))
+            if "templateId" in entry:
+                body["personalizations"][0]["dynamic_template_data"] = message.payload
+                return {**body, "template_id": entry["templateId"]}
+            is_html = entry["type"] == "text/html"
+            parts = {"html": entry["content"], "text": entry.get("text")} if is_html else {"text": entry["content"]}
+            content = render_content(message.payload, subject=entry["subject"], **parts)
         written = {"text/plain": content.text, "text/html": content.html}  # SendGrid refuses the other order
         values = [{"type": kind, "value": value} for kind, value in written.items() if value]
         return {**body, "subject": content.subject, "content": values}
@@ -169,11 +172,9 @@ def read_refusal(answer: Response, to: str) -> SendError:
     said = " ".join(filter(None, (_read_text(one, "message") for one in errors)))
     field = (_read_text(errors[0], "field") or _read_text(errors[0], "error_id")) if errors else ""
     code = field if re.fullmatch(r"[\w.-]{1,100}", field) else None
-    rule = next((rule for rule in _RULES if rule.fits(answer.status, reasons[:_MAX_READ])), _Rule(()))
-    recipients = [to] if rule.kind is RecipientRejected else []
-    error = make_refusal(
-        answer, "SendGrid", said=said, code=code, kind=rule.kind, advice=rule.advice, recipients=recipients
-    )
+    rule = next((rule for rule in _RULES if rule.fits(answer.status, reasons[:10_000])), _Rule(()))
+    bad = [to] if rule.kind is RecipientRejected and ".to" in field else []
+    error = make_refusal(answer, "SendGrid", said=said, code=code, kind=rule.kind, advice=rule.advice, recipients=bad)
     reset = answer.headers.get("x-ratelimit-reset", "")  # the end of the period (SendGrid docs, "Rate Limits")
     if answer.status == _TOO_MANY and error.retry_after is None and re.fullmatch("[0-9]{1,11}", reset):
         error.retry_after = max(0.0, int(reset) - time.time())

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from connector_core import Secret
 from connector_core.sandbox import HttpSandbox, copy_config
 from connector_sendgrid.sandbox_account import EVERY_SCOPE, AccountApi
+from connector_sendgrid.sandbox_options import LARGEST_MAIL, describe_options, find_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -69,10 +70,19 @@ _WRONG_ORDER = (
     "to be first, followed by text/html, followed by any other content."
 )
 _BAD_TEMPLATE = "The template_id must be a valid GUID, you provided '{}'."
+_TOO_LARGE = "Request Entity Too Large"  # its real words aren't documented
 _BAD_MODE = "The sandbox mode enable param should be a boolean value."
 _BAD_TYPE = "Invalid type. Expected: {}, given: {}."
 
-_TYPES_OF_MAIL = {"subject": str, "reply_to": dict, "categories": list, "mail_settings": dict}
+_TYPES_OF_MAIL = {
+    "subject": str,
+    "reply_to": dict,
+    "headers": dict,
+    "categories": list,
+    "custom_args": dict,
+    "attachments": list,
+    "mail_settings": dict,
+}
 _TYPES_OF_ENVELOPE = {"subject": str, "cc": list, "bcc": list, "dynamic_template_data": dict}
 _TYPE_NAMES = {
     dict: "object",
@@ -154,18 +164,15 @@ class SendGridSandbox(HttpSandbox):
             return refusal
         if request.mimetype != "application/json":
             return _refuse(415, [_reason(_WRONG_TYPE)])
-        try:
-            body = json.loads(request.get_data(), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            body = None
+        if (request.content_length or 0) > LARGEST_MAIL:
+            return _refuse(413, [_reason(_TOO_LARGE)])
+        body = _read_body(request.get_data())
         if not isinstance(body, dict):
             return _refuse(400, [_reason("Bad Request")])
-        reasons = list(_find_reasons(body))
-        if reasons:
+        if reasons := list(_find_reasons(body)):
             return _refuse(400, reasons)
-        if body["from"]["email"] in self.unverified_senders:
-            return _refuse(403, [_reason(_UNVERIFIED, "from")])
-        return self._take(body)
+        is_unverified = body["from"]["email"] in self.unverified_senders
+        return _refuse(403, [_reason(_UNVERIFIED, "from")]) if is_unverified else self._take(body)
 
     def _take(self, body: dict[str, Any]) -> Response:
         from flask import Response
@@ -186,10 +193,17 @@ class SendGridSandbox(HttpSandbox):
                 request=body,
                 payload=payload,
                 message_id=message_id,
-                details={"template": body.get("template_id"), "categories": body.get("categories")},
+                details={"template": body.get("template_id"), **describe_options(body, envelope)},
             )
         headers = {"X-Message-Id": message_id}
         return Response(status=202, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+def _read_body(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -215,6 +229,8 @@ def _find_reasons(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if template is not None and not (isinstance(template, str) and _DYNAMIC_TEMPLATE.fullmatch(template)):
         yield _reason(_BAD_TEMPLATE.format(template), "template_id", "#message.template_id")
     yield from _check_content(body, required=template is None)
+    for message, field in find_problems(body):
+        yield _reason(message, field, f"#message.{re.sub(r'[.][0-9]+', '', field)}")
     if not isinstance(_sandbox_mode(body), bool):
         yield _reason(_BAD_MODE, "mail_settings.sandbox_mode.enable", "#message.mail_settings.sandbox_mode.enable")
 

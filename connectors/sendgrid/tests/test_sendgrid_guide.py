@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from connector_sendgrid.options import MOST_METADATA_BYTES
 from connector_sendgrid.sandbox import REFUSED_RECIPIENT, SENDER, SendGridSandbox
-from guide_page import read_blocks, read_code, read_headings, read_tables
+from guide_page import YES_OR_NO, read_blocks, read_code, read_headings, read_tables
 
 from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, Message, SendError, TemplateNotFound
 from connector_core.payloads import TEST_CODE
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent.parent
 GUIDES = {"en": (FOLDER / "README.md").read_text("utf-8"), "fr": (FOLDER / "README.fr.md").read_text("utf-8")}
 ENGLISH, FRENCH = GUIDES.values()
-YES_OR_NO = {"en": {True: "yes", False: "no"}, "fr": {True: "oui", False: "non"}}
 WITHOUT_ID = {"en": "without `templateId`", "fr": "sans `templateId`"}
 COLON = {"en": ":", "fr": " :"}  # a French colon stands apart
 COMMAND_LINE = [sys.executable, "-c", "from connector_core.cli import main; main()"]
@@ -132,7 +132,7 @@ def test_the_limits_in_the_settings_are_those_of_the_schema(language: str, schem
 def test_the_table_of_errors_has_every_error_of_a_send_with_its_outcome(language: str) -> None:
     kinds: list[type[SendError]] = [SendError, *SendError.__subclasses__()]
     outcomes = {kind.code: kind.outcome for kind in kinds if kind.__module__ == SendError.__module__}
-    table = read_tables(GUIDES[language])[4]
+    table = read_tables(GUIDES[language])[5]
     assert {row[0]: row[1] for row in table} == {
         f"`{code}`": f"`{outcome}`" for code, outcome in {**outcomes, InvalidConfig.code: "not_sent"}.items()
     }
@@ -140,19 +140,31 @@ def test_the_table_of_errors_has_every_error_of_a_send_with_its_outcome(language
 
 
 @every_language
+def test_the_options_and_their_limits_are_those_of_the_metadata(language: str, sendgrid: Connector) -> None:
+    table = read_tables(GUIDES[language])[4]
+    named = [option for row in table for option in read_code(row[0])]
+    limits = sendgrid.metadata.message_limits
+    numbers = {limits[name] for name in ("recipients", "tags", "tagLength")} | {MOST_METADATA_BYTES}
+    declared = ["reply_to" if one == "replyTo" else one for one in sendgrid.metadata.message_options]
+    assert named == [one for one in declared if one != "inlineAttachments"]
+    assert {int(re.sub(r"\D", "", one)) for row in table for one in re.findall(r"\d+(?:[, ]\d+)?", row[2])} == numbers
+    assert limits["messageBytes"] == 30 * 1024**2
+
+
+@every_language
 def test_the_findings_are_those_that_a_live_check_may_have(language: str) -> None:
     files = ("live_check.py", "senders.py")
     source = "".join((FOLDER / "connector_sendgrid" / file).read_text("utf-8") for file in files)
     own = {code: level for level, code in re.findall(r'Finding\(\s*"(\w+)", "(\w+)"', source) if level != "ok"}
-    table = {row[0].strip("`"): row[1].strip("`") for row in read_tables(GUIDES[language])[5]}
+    table = {row[0].strip("`"): row[1].strip("`") for row in read_tables(GUIDES[language])[6]}
     assert own.items() <= table.items()
     assert {code: table[code] for code in set(table) - set(own)} == dict.fromkeys(FROM_THE_CORE, "error")
-    assert all(len(row) == 4 and row[2] and row[3] for row in read_tables(GUIDES[language])[5])
+    assert all(len(row) == 4 and row[2] and row[3] for row in read_tables(GUIDES[language])[6])
 
 
 @every_language
 def test_the_statuses_that_have_an_error_of_their_own_are_in_the_table(language: str) -> None:
-    table = read_tables(GUIDES[language])[4]
+    table = read_tables(GUIDES[language])[5]
     assert ["`general`", "451"] in [[row[0], row[2]] for row in table]
     assert "408, 500, 502, 504" in [row[2] for row in table if row[0] == "`delivery_unknown`"]
 

@@ -14,7 +14,6 @@ from connector_core import (
     Host,
     InvalidMessage,
     Limits,
-    Message,
     RateLimitExceeded,
     RecipientRejected,
     SenderRejected,
@@ -23,22 +22,13 @@ from connector_core import (
     UsageLimitExceeded,
 )
 from connector_core.testing.wire_behaviours import respond_json
-from connector_core.testing.wire_server import WireServer
+
+from .sendgrid_failures import fail_to_send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from connector_core.testing.wire_server import Behaviour
 
-CONFIG: dict[str, Any] = {
-    "apiKey": "SG.made-up-key-4Xq.9-_7Zt",
-    "fromEmail": "noreply@example.com",
-    "templates": [
-        {"usageType": name, "type": "text/plain", "subject": "Code", "content": "{{code}}"}
-        for name in ("SignIn", "Register", "ForgotPassword", "Generic")
-    ],
-}
-MESSAGE = Message("ann@example.com", "SignIn", {"code": "483920"})
 HELP = "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html"
 IDENTITY = (
     "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved. "
@@ -53,17 +43,10 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
     network_environment.forget_network_environment(monkeypatch)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with Host.discover(limits=Limits(connect=2, read=2, total=4, retries=0)) as discovered:
         yield discovered
-
-
-def fail_to_send(host: Host, behaviour: Behaviour) -> SendError:
-    with WireServer(behaviour) as server, pytest.raises(SendError) as caught:
-        host["sendgrid-email-service"].send_message({**CONFIG, "apiUrl": server.url}, MESSAGE)
-    assert len(server.requests) == 1
-    return caught.value
 
 
 def reason(message: str, field: str | None = None, anchor: str | None = None) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixt
         caplog.set_level(logging.DEBUG, logger=name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with Host.discover(limits=Limits(connect=0.5, read=0.5, total=1, retries=0)) as discovered:
         yield discovered

@@ -47,7 +47,7 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
     network_environment.forget_network_environment(monkeypatch)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with Host.discover(limits=Limits(connect=2, read=2, total=4, retries=0)) as discovered:
         yield discovered

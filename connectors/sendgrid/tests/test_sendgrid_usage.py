@@ -14,6 +14,7 @@ from connector_sendgrid.sandbox import SendGridSandbox
 from connector_sendgrid.sandbox_account import EVERY_SCOPE
 from hypothesis import given
 from hypothesis import strategies as st
+from question_failures import FAILURES
 
 from connector_core import (
     AuthorizationFailed,
@@ -23,7 +24,6 @@ from connector_core import (
     Limits,
     Message,
     ProviderUnavailable,
-    RateLimitExceeded,
     SendError,
 )
 from connector_core.testing import wire_behaviours as wire
@@ -185,19 +185,7 @@ def test_an_answer_of_another_shape_is_no_number(sendgrid: Connector, value: Any
     assert "(HTTP 200)" in str(error)
 
 
-FAILURES = [
-    pytest.param(wire.respond(500), ProviderUnavailable, id="500"),
-    pytest.param(wire.respond(503), ProviderUnavailable, id="503"),
-    pytest.param(wire.respond(429), RateLimitExceeded, id="429"),
-    pytest.param(wire.respond(451), SendError, id="451"),
-    pytest.param(wire.respond(404, b"<html></html>"), InvalidResponse, id="404"),
-    pytest.param(wire.respond(200, b"<html></html>"), InvalidResponse, id="page"),
-    pytest.param(wire.respond(302, headers=["Location: https://x.example/"]), InvalidResponse, id="redirect"),
-    pytest.param(wire.reset, ProviderUnavailable, id="reset"),
-]
-
-
-@pytest.mark.parametrize(("behaviour", "kind"), FAILURES)
+@pytest.mark.parametrize(("behaviour", "kind"), [*FAILURES, pytest.param(wire.respond(451), SendError, id="451")])
 def test_a_failure_is_an_error_with_nothing_sent_and_no_key_in_it(
     sendgrid: Connector, behaviour: Behaviour, kind: type[SendError]
 ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from connector_core import (
     AccountRestricted,
@@ -27,6 +27,9 @@ from connector_core import (
     shorten_text,
 )
 from connector_smtp.failures import explain_break, explain_silence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Stage = Literal["greeting", "hello", "tls", "login", "sender", "recipient", "data", "content"]
 """How far a send had come: `data` is the command, `content` what follows it."""
@@ -90,7 +93,7 @@ class _Rule:
 _CREDENTIALS = "The mail server refuses the credentials: check user and password or token in auth of the config."
 _SENDER = "The mail server does not let the account send as this sender: check fromEmail in the config."
 _RECIPIENT = "The mail server does not deliver to this recipient: check the address, or use another one."
-_SIZE = "The mail is too large for the mail server: make the payload or the template smaller."
+_SIZE = "The mail is too large for the mail server: make its attachments or its content smaller."
 _QUOTA = "The account at the mail server is out of its allowance: raise it, or wait until it is renewed."
 _RATE = "The mail server asks to slow down: send again later."
 _BUSY = "The mail server can't take the mail at the moment, so nothing was sent: send again later."
@@ -174,13 +177,13 @@ _RULES = (
 """What an answer means; the first rule that fits decides."""
 
 
-def refuse(reply: Reply, stage: Stage, recipient: str = "") -> SendError:
+def refuse(reply: Reply, stage: Stage, recipients: Sequence[str] = ()) -> SendError:
     """Return the error for an answer that is no consent.
 
     Args:
         reply: the answer.
         stage: what it answers.
-        recipient: the recipient of the mail, for an error that is about it.
+        recipients: the recipients that it may be about.
 
     """
     quote = shorten_text(reply.words, _MAX_QUOTED)
@@ -188,12 +191,12 @@ def refuse(reply: Reply, stage: Stage, recipient: str = "") -> SendError:
     if not reply.is_refusal:
         return _refuse_unknown(stage, provider if reply.code > 0 else None)
     rule = next(rule for rule in _RULES if rule.fits(reply, stage))
-    about_recipient = rule.kind is RecipientRejected or stage == "recipient"
+    is_about_recipients = rule.kind is RecipientRejected or stage == "recipient"
     return rule.kind(
         f"{rule.advice} (Mail server: {f'{reply.code} {quote}'.rstrip()})",
         provider=provider,
         retryable=rule.retryable,
-        recipients=[recipient] if about_recipient and recipient else (),
+        recipients=recipients if is_about_recipients else (),
     )
 
 

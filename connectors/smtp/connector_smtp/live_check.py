@@ -115,11 +115,11 @@ def _describe_connection(session: Session) -> Finding:
 
 def _try_sender(session: Session, sender: str) -> Iterator[Finding]:
     """Announce a mail from the sender to itself, which is then not sent."""
-    mail = Mail(to=sender, sender=sender, recipient=sender, message_id="", data=b"")
+    mail = Mail(sender=sender, recipients={sender: sender}, message_id="", data=b"")
     session.begin(mail)
     refusal: SendError | None = None
     try:
-        session.name_recipient(mail)
+        session.name_recipients(mail)
     except _WHATEVER_RECIPIENT:
         raise
     except SendError as error:

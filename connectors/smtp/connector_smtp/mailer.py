@@ -53,12 +53,15 @@ class Mailer:
         try:
             session = self._begin(mail, transport, patience)
             try:
-                session.finish(mail)
+                refused = session.finish(mail)
             finally:
                 self._put_back(session, patience.deadline)
         finally:
             self._places.release()
-        return SendResult(message_id=mail.message_id, recipients={message.to: "sent"})
+        return SendResult(
+            message_id=mail.message_id,
+            recipients={named: "rejected" if named in refused else "sent" for named in mail.recipients},
+        )
 
     def close(self) -> None:
         """Take leave of the server."""

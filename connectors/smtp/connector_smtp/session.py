@@ -11,15 +11,23 @@ import smtplib
 import socket
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from connector_core import InvalidMessage, RecipientRejected, Secret, SendError
+from connector_core import (
+    AuthorizationFailed,
+    InvalidMessage,
+    RecipientRejected,
+    Secret,
+    SenderRejected,
+    SendError,
+)
 from connector_smtp.answers import Reply, explain_loss, refuse
 from connector_smtp.failures import explain_no_starttls
 from connector_smtp.login import sign_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from connector_smtp.answers import Stage
     from connector_smtp.content import Mail
@@ -34,6 +42,9 @@ _CLOSING = 421
 _NOT_SIGNED_IN = 530
 _CONSENT = range(200, 300)
 _LONGEST_NAME = len("CRAM-MD5")  # of a mechanism, which may stay in an answer
+_ABOUT_EVERYBODY = (AuthorizationFailed, SenderRejected)
+"""What a server may answer to a recipient that has nothing to do with who that is."""
+
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
@@ -110,6 +121,12 @@ class Session:
 
         """
         features = self._client.esmtp_features
+        most = features.get("size", "")
+        if most.isdecimal() and 0 < int(most) < len(mail.data):  # RFC 1870, section 4: 0 is no limit
+            raise InvalidMessage(
+                f"The mail has {len(mail.data):,} bytes, and the mail server takes at most {int(most):,}: make its "
+                "attachments or its content smaller."
+            )
         command = f"MAIL FROM:<{mail.sender}>"
         if "size" in features and mail.data:
             command += f" SIZE={len(mail.data)}"
@@ -120,24 +137,36 @@ class Session:
         self._client.command_encoding = "utf-8" if mail.is_international else "ascii"
         self._ask("sender", lambda: self._client.docmd(command))
 
-    def name_recipient(self, mail: Mail) -> None:
-        """Say whom the mail that was announced is for.
+    def name_recipients(self, mail: Mail) -> dict[str, SendError]:
+        """Say whom the mail that was announced is for; return what the server has against some of them.
 
         Raises:
-            SendError: the server refuses, or is gone; nothing was sent.
+            SendError: the server takes the mail for nobody, or is gone; nothing was sent.
 
         """
-        self._ask("recipient", lambda: self._client.docmd(f"RCPT TO:<{mail.recipient}>"), about=mail.to)
+        refused: dict[str, SendError] = {}
+        for named, address in mail.recipients.items():
+            step = partial(self._client.docmd, f"RCPT TO:<{address}>")
+            try:
+                self._ask("recipient", step, about=[named])
+            except SendError as error:
+                if not self._is_in_step or isinstance(error, _ABOUT_EVERYBODY):
+                    raise
+                refused[named] = error
+        if len(refused) == len(mail.recipients):
+            raise _join(refused)
+        return refused
 
-    def finish(self, mail: Mail) -> None:
-        """Send the mail that was announced.
+    def finish(self, mail: Mail) -> dict[str, SendError]:
+        """Send the mail that was announced; return what the server has against some of its recipients.
 
         Raises:
             SendError: the server refuses, or is gone; the outcome says whether anything may have been sent.
 
         """
-        self.name_recipient(mail)
-        self._ask("data", lambda: self._client.docmd("DATA"), wanted=range(_GO_ON, _GO_ON + 1), about=mail.to)
+        refused = self.name_recipients(mail)
+        taken = [named for named in mail.recipients if named not in refused]
+        self._ask("data", lambda: self._client.docmd("DATA"), wanted=range(_GO_ON, _GO_ON + 1), about=taken)
         content = _LEADING_DOT.sub(b"..", mail.data)  # RFC 5321, section 4.5.2
         if self._attempt(lambda: self._say(content)) is None:
             raise self._lose("data")
@@ -147,7 +176,8 @@ class Session:
         if reply is None:
             raise self._lose("content", complete=self._line.writes > writes)
         if reply.code not in _CONSENT:
-            raise self._refuse(reply, "content", mail.to)
+            raise self._refuse(reply, "content", taken)
+        return refused
 
     def withdraw(self, deadline: float) -> None:
         """Take back the mail that was announced; the server may answer until a time (`time.monotonic`)."""
@@ -187,7 +217,7 @@ class Session:
             raise self._lose("login")
         return reply
 
-    def _ask(self, stage: Stage, step: Step, *, wanted: range = _CONSENT, about: str = "") -> None:
+    def _ask(self, stage: Stage, step: Step, *, wanted: range = _CONSENT, about: Sequence[str] = ()) -> None:
         """Do a step, which the server has to consent to."""
         reply = self._attempt(step)
         if reply is None:
@@ -222,11 +252,11 @@ class Session:
                 words = words.replace(secret.reveal(), "***")
         return replace(reply, words=self._redact(words))
 
-    def _refuse(self, reply: Reply, stage: Stage, recipient: str) -> SendError:
+    def _refuse(self, reply: Reply, stage: Stage, recipients: Sequence[str]) -> SendError:
         self._is_in_step = reply.is_refusal and reply.code != _CLOSING
         # A refusal for now may be about this connection, which has lasted too long or carried too much.
         self.usable = reply.is_lasting_refusal and reply.code != _NOT_SIGNED_IN
-        return refuse(reply, stage, recipient)
+        return refuse(reply, stage, recipients)
 
     def _lose(self, stage: Stage, *, complete: bool = False) -> SendError:
         return explain_loss(stage, self._line.failure or "the server closed the connection", complete=complete)
@@ -236,16 +266,26 @@ def _last_word(command: Secret) -> Secret:
     return Secret(command.reveal().rpartition(" ")[2])
 
 
+def _join(refused: Mapping[str, SendError]) -> SendError:
+    """Return the error for a mail that nobody gets: one that may go away, where there is such."""
+    error = next((one for one in refused.values() if one.retryable), next(iter(refused.values())))
+    error.recipients = tuple(refused)
+    return error
+
+
 def _refuse_international(mail: Mail) -> SendError:
-    if not mail.sender.isascii():
-        return InvalidMessage(
-            "The mail server takes no accented letters before the @ of the sender (it lacks SMTPUTF8): write fromEmail "
-            "in the config without them."
+    recipients = [named for named, address in mail.recipients.items() if not address.isascii()]
+    if mail.sender.isascii() and recipients:
+        return RecipientRejected(
+            "The mail server takes no accented letters before the @ of a recipient (it lacks SMTPUTF8): use an address "
+            "without them.",
+            recipients=recipients,
         )
-    return RecipientRejected(
-        "The mail server takes no accented letters before the @ of a recipient (it lacks SMTPUTF8): use an address "
-        "without them.",
-        recipients=[mail.to],
+    whose = (
+        "the address for answers: write it" if mail.sender.isascii() else "the sender: write fromEmail in the config"
+    )
+    return InvalidMessage(
+        f"The mail server takes no accented letters before the @ (it lacks SMTPUTF8) of {whose} without them."
     )
 
 

@@ -1,28 +1,20 @@
-"""The guide is the same in both languages, its tables are those of the code, and its examples work."""
+"""The tables of the guide are those of the code, in both languages."""
 
 from __future__ import annotations
 
 import json
 import re
-import shlex
-import signal
 import socket
-import subprocess
-import sys
 import threading
-from importlib.metadata import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import command_line
 import pytest
 from connector_smtp import mailer
 from connector_smtp.answers import Reply, refuse
-from connector_smtp.sandbox import REFUSED_LOCAL_PART, SmtpSandbox
-from guide_page import read_blocks, read_code, read_headings, read_tables
+from guide_page import YES_OR_NO, read_code, read_headings, read_tables
 
-from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, Limits, Message, RecipientRejected, SendError
-from connector_core.payloads import TEST_CODE
+from connector_core import USAGE_TYPES, Connector, Host, InvalidConfig, Limits, SendError
 
 from .smtp_server import ScriptedServer, config_for, hang_up
 from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
@@ -30,30 +22,18 @@ from .smtp_surroundings import system_certificates, this_connector_alone  # noqa
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from command_line import Run
     from connector_smtp.answers import Stage
 
 FOLDER = Path(__file__).parent.parent
 GUIDES = {"en": (FOLDER / "README.md").read_text("utf-8"), "fr": (FOLDER / "README.fr.md").read_text("utf-8")}
-ENGLISH, FRENCH = GUIDES.values()
-YES_OR_NO = {"en": {True: "yes", False: "no"}, "fr": {True: "oui", False: "non"}}
 COLON = {"en": ":", "fr": " :"}  # a French colon stands apart
-COMMAND_LINE = [sys.executable, "-c", "from connector_core.cli import main; main()"]
-PASSWORD = "made-up-password-4Xq"
-PROVIDERS, TYPES, VARIABLES, SETTINGS, CREDENTIALS, TLS, ENTRY, ERRORS, FINDINGS = range(9)
+PROVIDERS, TYPES, VARIABLES, SETTINGS, CREDENTIALS, TLS, ENTRY, ERRORS, FINDINGS, OPTIONS = range(10)
 
 every_language = pytest.mark.parametrize("language", GUIDES)
 
 
-JSON_BLOCKS = [json.loads(block) for block in read_blocks(ENGLISH, "json")]
-(LOCALIZED,) = (block for block in JSON_BLOCKS if isinstance(block, list))
-(WHOLE_CONFIG,) = (block for block in JSON_BLOCKS if "templates" in block)
-LINES = [line for block in read_blocks(ENGLISH, "sh") for line in block.splitlines()]
-
-
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SMTP_PASSWORD", PASSWORD)
+def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
 
 
@@ -83,9 +63,6 @@ def describe_type(words: dict[str, Any], language: str) -> str:
     if "enum" in words:
         kind += f"{COLON[language]} " + ", ".join(f"`{value}`" for value in words["enum"])
     return f"{kind}, secret" if words.get("writeOnly") else kind
-
-
-# The tables
 
 
 @every_language
@@ -177,6 +154,13 @@ def test_each_code_leads_to_the_error_in_whose_row_it_stands(language: str) -> N
 
 
 @every_language
+def test_the_options_are_those_of_the_metadata(language: str, smtp: Connector) -> None:
+    options = [row[0].strip("`") for row in read_tables(GUIDES[language])[OPTIONS]]
+    declared = {"reply_to" if one == "replyTo" else one for one in smtp.metadata.message_options}
+    assert set(options) == declared - {"inlineAttachments"}
+
+
+@every_language
 def test_the_findings_are_those_that_a_check_makes(
     language: str, smtp: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,128 +200,3 @@ def test_a_link_goes_to_a_known_place_or_to_a_heading_of_the_page(language: str)
     targets = set(re.findall(r"\]\(([^)]+)\)", guide))
     assert targets - anchors == {"https://www.rfc-editor.org/rfc/rfc4647#section-3.4"}
     assert targets & anchors
-
-
-# The examples
-
-
-@pytest.mark.parametrize(
-    ("usage_type", "locale", "wanted"),
-    [("SignIn", "de-CH", "Ihr Code: 1"), ("SignIn", "fr", "Your code is 1."), ("BindMfa", "de", "Ihr Code: 1")],
-)
-def test_a_locale_chooses_the_template_as_the_guide_says(
-    usage_type: str, locale: str, wanted: str, smtp: Connector
-) -> None:
-    with smtp.create_sandbox({**WHOLE_CONFIG, "templates": LOCALIZED}) as sandbox:
-        smtp.send_message(sandbox.config, Message("you@example.com", usage_type, {"code": "1", "locale": locale}))
-        assert sandbox.messages[0].text == wanted
-
-
-@every_language
-def test_the_address_that_the_sandbox_refuses_is_in_the_guide(language: str, smtp: Connector) -> None:
-    (address,) = set(re.findall(rf"`({REFUSED_LOCAL_PART}@\S+)`", GUIDES[language]))
-    with smtp.create_sandbox() as sandbox, pytest.raises(RecipientRejected):
-        smtp.send_message(sandbox.config, Message(address, "SignIn", {"code": "1"}))
-
-
-@every_language
-def test_the_code_of_a_mail_that_tries_the_config_is_in_the_guide(language: str) -> None:
-    assert f"`{TEST_CODE}`" in GUIDES[language]
-
-
-def run(line: str) -> Run:
-    program, *arguments = shlex.split(line)
-    assert program == "connectors"
-    return command_line.run(*arguments)
-
-
-@pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmtpSandbox]:
-    """Serve a sandbox that knows the guide's config, which is in config.json and leads to the sandbox."""
-    monkeypatch.chdir(tmp_path)
-    with SmtpSandbox({**WHOLE_CONFIG, "auth": {**WHOLE_CONFIG["auth"], "pass": PASSWORD}}) as sandbox:
-        config = {**sandbox.config, "auth": WHOLE_CONFIG["auth"]}
-        (tmp_path / "config.json").write_text(json.dumps(config))
-        yield sandbox
-
-
-def test_the_guide_has_the_command_lines_that_the_tests_below_run() -> None:
-    assert [" ".join(shlex.split(line)[:2]) for line in LINES] == [
-        "connectors show",
-        "connectors validate",
-        "connectors check",
-        "connectors send",
-        "connectors send",
-        "connectors send",
-        "connectors send",
-        "connectors sandbox",
-        "pip install",
-        "connectors list",
-        "connectors show",
-    ]
-
-
-@pytest.mark.parametrize(
-    "line", [line for line in LINES if line.startswith(("connectors validate", "connectors check", "connectors list"))]
-)
-def test_a_line_that_checks_does_so(line: str, running: SmtpSandbox) -> None:
-    done = run(line)
-    assert (done.code, done.stderr) == (0, "")
-    assert running.messages == []
-
-
-@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("connectors send")])
-def test_a_line_that_sends_does_so(line: str, running: SmtpSandbox) -> None:
-    done = run(line)
-    assert done.code == 0, done.stderr
-    assert PASSWORD not in done.stdout + done.stderr
-    if "--sandbox" in line:  # it went to a sandbox of its own
-        assert running.messages == []
-        assert TEST_CODE in done.stdout + done.stderr
-    else:
-        (message,) = running.messages
-        assert message.to == ("you@example.com",)
-        assert ("123456" if "--payload" in line else TEST_CODE) in message.text
-
-
-def test_the_line_that_makes_a_config_makes_one_with_nine_templates() -> None:
-    (line,) = (line for line in LINES if line.endswith(" > config.json"))
-    config = json.loads(run(line.removesuffix(" > config.json")).stdout)
-    assert [entry["usageType"] for entry in config["templates"]] == list(USAGE_TYPES)
-
-
-def test_the_line_that_shows_the_guide_shows_it_in_french() -> None:
-    (line,) = (line for line in LINES if line.startswith("connectors show") and "--guide" in line)
-    assert run(line).stdout.strip() == FRENCH.strip()
-
-
-def test_the_line_that_serves_the_sandbox_prints_a_config_that_works_against_it(
-    smtp: Connector, tmp_path: Path
-) -> None:
-    (line,) = (line for line in LINES if line.startswith("connectors sandbox"))
-    command = [sys.executable, "-u", *COMMAND_LINE[1:], *shlex.split(line)[1:]]
-    with subprocess.Popen(  # noqa: S603  our own command line
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        try:
-            address = process.stderr.readline()
-            printed = ""
-            while (part := process.stdout.readline()) not in {"}\n", ""}:
-                printed += part
-            result = smtp.send_message(json.loads(printed + part), Message("you@example.com", "SignIn", {"code": "1"}))
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=20)
-    assert result.status == "sent"
-    assert "http://127.0.0.1:" in address
-
-
-def test_the_line_that_installs_names_extras_that_exist() -> None:
-    (line,) = (line for line in LINES if line.startswith("pip install"))
-    wanted = [re.fullmatch(r"([\w-]+)\[(\w+)\]", each) for each in shlex.split(line)[2:]]
-    assert [found and found[1] for found in wanted] == ["connector-core", "connector-smtp"]
-    for found in wanted:
-        assert found is not None
-        assert found[2] in (metadata(found[1]).get_all("Provides-Extra") or [])

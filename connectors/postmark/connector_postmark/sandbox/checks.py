@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from connector_postmark.file_types import find_forbidden_type
 from connector_postmark.sandbox import bodies
 from connector_postmark.sandbox.account import DEFAULT_STREAM, AccountState, StreamType
 from connector_postmark.sandbox.addresses import Mailbox, parse_list
@@ -44,12 +45,6 @@ ENVELOPE_FIELDS: bodies.Fields = {
     ),
 }
 
-# Postmark support, "What file types does Postmark allow as attachments?": these are refused.
-_FORBIDDEN_FILE = re.compile(
-    r".*\.(bat|bin|chm|com|cpl|crt|exe|hlp|hta|inf|ins|isp|jse|lnk|mdb|msc|msi|msp|mst|pcd|pif|reg|scr|sct|shs"
-    r"|vba|vbe|vbs|wsf|wsh|wsl)",
-    re.IGNORECASE | re.DOTALL,
-)
 _HEADER_NAME = re.compile(r"[!-9;-~]+")
 
 
@@ -161,7 +156,7 @@ def _check_attachments(attachments: list[dict[str, Any]]) -> None:
         if missing:
             raise Refusal(300, f"An attachment lacks its '{missing[0]}'.")
         name = attachment["Name"]
-        if _FORBIDDEN_FILE.fullmatch(name):
+        if find_forbidden_type(name) is not None:
             raise Refusal(411, f"Attachment file type not allowed: '{name}'.")
         try:
             base64.b64decode("".join(attachment["Content"].split()), validate=True)

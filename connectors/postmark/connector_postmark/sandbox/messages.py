@@ -170,10 +170,20 @@ def _delivery(
             "bcc": envelope.active(envelope.bcc),
             "template": content.template,
             "stream": envelope.stream,
-            "attachments": [each["Name"] for each in fields.get("Attachments", [])],
+            "replyTo": fields.get("ReplyTo"),
+            "tag": fields.get("Tag"),
+            "metadata": [f"{name}: {value}" for name, value in fields.get("Metadata", {}).items()],
+            "headers": [f"{each.get('Name', '')}: {each.get('Value', '')}" for each in fields.get("Headers", [])],
+            "attachments": [_name_attachment(each) for each in fields.get("Attachments", [])],
         },
         size=receipt.size + len(content.html) + len(content.text),
     )
+
+
+def _name_attachment(attachment: Mapping[str, Any]) -> str:
+    """Return what the page calls an attachment: its name, and for an inline one what the HTML names it by."""
+    name, content_id = attachment["Name"], attachment.get("ContentID")
+    return name if content_id is None else f"{name} ({content_id})"
 
 
 def _answer(fields: Mapping[str, Any], envelope: Envelope, receipt: _Receipt, *, deliver: bool) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import copy
 import json
 import re
 import secrets
+from base64 import b64encode
 from email import message_from_bytes, policy
 from email.utils import getaddresses
 from importlib import resources
@@ -143,6 +144,7 @@ class SmtpSandbox(OutboxServer):
                     "options": list(envelope.mail_options),
                 },
                 "headers": headers,
+                "attachments": [_read_file(part) for part in mail.walk() if _is_file(part)],
             },
             message_id=headers.get("Message-ID"),
         )
@@ -152,6 +154,19 @@ class SmtpSandbox(OutboxServer):
 def _read_part(mail: EmailMessage, kind: str) -> str:
     part = mail.get_body((kind,))
     return "" if part is None else str(part.get_content()).replace("\r\n", "\n").removesuffix("\n")
+
+
+def _is_file(part: EmailMessage) -> bool:
+    return not part.is_multipart() and (part.get_filename() is not None or "Content-ID" in part)
+
+
+def _read_file(part: EmailMessage) -> dict[str, str]:
+    """Return a file that came with a mail, its content in Base64."""
+    file = {"name": part.get_filename() or "", "contentType": part.get_content_type()}
+    if "Content-ID" in part:
+        file["contentId"] = str(part["Content-ID"]).strip("<> ")
+    content = part.get_payload(decode=True)
+    return {**file, "content": b64encode(content if isinstance(content, bytes) else b"").decode()}
 
 
 def _unfold(value: str) -> str:
