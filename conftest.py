@@ -7,9 +7,21 @@ import shutil
 from pathlib import Path
 
 import pytest
+from brokers import lacks_rabbitmq
+from chromium import find_chromium
 from hypothesis import settings
+from postgresql import lacks_postgresql
+from redis_server import lacks_redis
 
-pytest_plugins = ("installed", "kit_report")
+pytest_plugins = (
+    "celery_fixtures",
+    "console_browser",
+    "console_site",
+    "installed",
+    "kit_report",
+    "middleware_fixtures",
+    "stores",
+)
 
 OPENAPI_FILE = Path(__file__).parent / "../shared/reference/postmark-server-openapi.json"
 settings.register_profile("workspace", deadline=None)  # a busy machine is no fault of the code
@@ -20,10 +32,21 @@ LACKS = {
     "the OpenAPI file is not here": not Path(os.environ.get("POSTMARK_OPENAPI") or OPENAPI_FILE).exists(),
     "no fork on this system": not hasattr(os, "fork"),
     "no named pipes on this system": not hasattr(os, "mkfifo"),
+    "this user may give no file away": not hasattr(os, "geteuid") or os.geteuid() != 0,
+    "PostgreSQL is not installed": lacks_postgresql(),
+    "Redis is not installed": lacks_redis(),
+    "RabbitMQ is not installed": lacks_rabbitmq(),
+    "Chromium is not installed": find_chromium() is None,
 }
 """What a machine may lack, and whether this one does; a test that is skipped all the same fails the run."""
 
 _skipped: list[str] = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return half as many processes again as there are cores, since tests wait for browsers, servers and processes."""
+    return max(1, (os.cpu_count() or 1) * 3 // 2)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

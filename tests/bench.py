@@ -1,6 +1,6 @@
 """What `make bench` prints: speed as ratios taken side by side in one run, and memory.
 
-Usage: python tests/bench.py [send] [validate] [import] [list] [memory] [threads]
+Usage: python tests/bench.py [send] [validate] [import] [list] [memory] [threads] [pages]
 """
 
 from __future__ import annotations
@@ -16,53 +16,35 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode, urlsplit
+
+from peers.server import Answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
-REPLY = json.dumps(
-    {
-        "To": "a@example.com",
-        "SubmittedAt": "2026-01-02T03:04:05.6789012-05:00",
-        "MessageID": "b7bc2f4a-e38e-4336-af7d-e6c392c2f817",
-        "ErrorCode": 0,
-        "Message": "OK",
-    }
-).encode()
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(REPLY)
 
+class _Recording(Answering):
+    """Keeps the code of each message that it answers."""
 
-class _Answering(socketserver.StreamRequestHandler):
-    """Answers each request of a connection with success, with as little work as possible."""
+    codes: ClassVar[list[str]] = []
 
-    disable_nagle_algorithm = True
-
-    def handle(self) -> None:
-        while True:
-            length, counted = 0, False
-            while (line := self.rfile.readline()) not in {b"\r\n", b""}:
-                counted = True
-                if line.lower().startswith(b"content-length:"):
-                    length = int(line.split(b":")[1])
-            if not counted:
-                return
-            body = self.rfile.read(length)
-            with self.server.lock:  # type: ignore[attr-defined]  # set in _serve
-                self.server.codes.append(json.loads(body).get("TemplateModel", {}).get("code"))  # type: ignore[attr-defined]  # the same
-            self.wfile.write(HEAD + REPLY)
+    def note(self, body: Any) -> None:
+        self.codes.append(body.get("TemplateModel", {}).get("code"))
 
 
 def _serve(pipe: Connection) -> None:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Answering) as server:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Recording) as server:
         server.daemon_threads = True
-        server.lock, server.codes = threading.Lock(), []  # type: ignore[attr-defined]  # what the handler collects
         threading.Thread(target=server.serve_forever, daemon=True).start()
         pipe.send(server.server_address[1])
         while pipe.recv() == "codes":
-            pipe.send(server.codes)  # type: ignore[attr-defined]  # the same
+            pipe.send(_Recording.codes)
         server.shutdown()
 
 
@@ -202,7 +184,82 @@ def bench_threads() -> None:
     print(f"threads  {count} sends by 8 threads, {count / seconds:.0f} a second: {lost} lost, {twice} twice (none)")
 
 
+EMPTY_PAGE = """
+from flask import Flask
+from connector_core.web_server import Server
+app = Flask("empty")
+app.add_url_rule("/", "empty", lambda: "")
+server = Server(app, 0, "empty")
+server.start()
+print(server.port, flush=True)
+input()
+"""
+
+
+@contextmanager
+def _running(command: list[str], stderr: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(  # noqa: S603  our own command
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _ask(connection: HTTPConnection, method: str, path: str, headers: dict[str, str], form: object = None) -> str:
+    body = None if form is None else urlencode(form)  # type: ignore[arg-type]  # pairs of texts
+    kind = {} if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
+    connection.request(method, path, body, {**headers, **kind})
+    answer = connection.getresponse()
+    if cookie := answer.headers["Set-Cookie"]:
+        headers["Cookie"] = cookie.partition(";")[0]
+    return answer.read().decode()
+
+
+def bench_pages() -> None:
+    from submitted_form import FormPage, read_form_data
+
+    page = "/connectors/postmark-mail"
+    script = str(Path(sys.executable).with_name("connectors"))
+    with (
+        TemporaryDirectory() as folder,
+        _running(
+            [script, "console", "--port=0", f"--store={folder}/configs.json", "--json"], subprocess.PIPE
+        ) as console,
+        _running([sys.executable, "-c", EMPTY_PAGE]) as empty,
+    ):
+        assert console.stdout
+        assert console.stderr
+        assert empty.stdout
+        token = console.stderr.readline().split()[-1]
+        served = HTTPConnection(urlsplit(json.loads(console.stdout.readline())["url"]).netloc)
+        plain = HTTPConnection(f"127.0.0.1:{empty.stdout.readline().strip()}")
+        headers: dict[str, str] = {}
+        sign_in = dict(FormPage(_ask(served, "GET", "/sign-in", headers)).forms[-1][1])
+        _ask(served, "POST", "/sign-in", headers, {**sign_in, "token": token})
+        form = read_form_data(_ask(served, "GET", page, headers))
+        form["/serverToken"], form["/fromEmail"], form["action"] = "made-up-token", "noreply@example.com", "done"
+        _ask(served, "POST", page, headers, [*form.items(multi=True)])
+        pairs = [*read_form_data(_ask(served, "GET", page, headers)).items(multi=True)]
+
+        def ask_nothing() -> object:
+            return _ask(plain, "GET", "/", {})
+
+        ways: dict[str, Callable[[], object]] = {
+            "catalogue": lambda: _ask(served, "GET", "/", headers),
+            "page": lambda: _ask(served, "GET", page, headers),
+            "issues": lambda: _ask(served, "POST", f"{page}/issues", headers, pairs),
+        }
+        for what, ask in ways.items():
+            ours, theirs = _medians(ask, ask_nothing, 100)
+            columns = f"{what:9}{ours * 1e3:9.3f} ms   {'empty Flask page':20}{theirs * 1e3:9.3f} ms"
+            print(f"{columns}   ratio {ours / theirs:.3f} (less than 50 ms)")
+        served.close()
+        plain.close()
+
+
 if __name__ == "__main__":
-    names = sys.argv[1:] or ["send", "validate", "import", "list", "memory", "threads"]
+    names = sys.argv[1:] or ["send", "validate", "import", "list", "memory", "threads", "pages"]
     for name in names:
         globals()[f"bench_{name}"]()

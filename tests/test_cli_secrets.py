@@ -154,7 +154,7 @@ def test_a_token_from_the_environment_is_not_shown(
 def test_a_connector_that_fails_with_the_token_in_its_words_is_silenced(
     monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
-    def fail(*_arguments: object) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
         raise RuntimeError(f"could not send with {TOKEN}")
 
     monkeypatch.setattr("connector_postmark.plugin.parse_response", fail)

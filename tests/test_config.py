@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core import Config, InvalidConfig, Secret, parse_config
-from connector_core.config import MAX_CONFIG_BYTES, read_config, redact_config
+from connector_core.config import MAX_CONFIG_BYTES, read_config
+from connector_core.config_secrets import redact_config
 from connector_core.schema import ConfigSchema
 
 if TYPE_CHECKING:

@@ -17,6 +17,8 @@ from connector_core import (
     InvalidConnector,
     ProviderReply,
     SendError,
+    UnsupportedFeature,
+    UnsupportedOption,
     errors,
 )
 
@@ -26,12 +28,15 @@ CODES = {
     "InvalidConnector": "invalid_metadata",
     "ConnectorNotFound": "connector_not_found",
     "UnsupportedFeature": "not_implemented",
+    "StoreError": "store_failed",
+    "StoreConflict": "store_conflict",
     "SendError": "general",
     "TemplateNotFound": "template_not_found",
     "AuthorizationFailed": "authorization_failed",
     "SenderRejected": "sender_rejected",
     "RecipientRejected": "recipient_rejected",
     "InvalidMessage": "invalid_message",
+    "UnsupportedOption": "not_implemented",
     "AccountRestricted": "account_restricted",
     "UsageLimitExceeded": "usage_limit_exceeded",
     "RateLimitExceeded": "rate_limit_exceeded",
@@ -96,6 +101,12 @@ def test_each_class_has_the_code_that_hosts_know() -> None:
 def test_each_error_is_a_public_name(name: str) -> None:
     assert name in connector_core.__all__
     assert getattr(connector_core, name) is getattr(errors, name)
+
+
+def test_an_option_that_is_not_to_be_had_is_a_failed_send_and_a_feature_that_is_missing() -> None:
+    assert issubclass(UnsupportedOption, SendError)
+    assert issubclass(UnsupportedOption, UnsupportedFeature)
+    assert UnsupportedOption("x").outcome == "not_sent"
 
 
 def test_an_unknown_connector_is_a_missing_key() -> None:

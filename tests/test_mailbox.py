@@ -18,7 +18,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from connector_core import InvalidMessage, Mailbox
-from connector_core.schema import compile_pattern
+from connector_core.mailbox import check_mailbox
+from connector_core.schema_words import compile_pattern
 
 DEFINITIONS = json.loads((files("connector_core") / "schemas" / "email.schema.json").read_text("utf-8"))["$defs"]
 DEFINITION = DEFINITIONS["mailbox"]
@@ -122,6 +123,7 @@ MAILBOXES = (
 @example("@ <a@b>")
 @example("x <a@b>\n")
 @example("日" * 480 + " <a@b>")
+@example("0  )<a@b>")
 def test_each_mailbox_that_the_schema_accepts_is_one_that_a_header_gives_back(text: str) -> None:
     assume(is_accepted(text))
     try:
@@ -134,8 +136,44 @@ def test_each_mailbox_that_the_schema_accepts_is_one_that_a_header_gives_back(te
     assert mailbox.address.rpartition("@")[2].isascii()
     ((name, address),) = getaddresses([written])
     assert address == mailbox.address
-    # A phrase outside of quotes doesn't count its spaces (RFC 5322, section 3.2.2).
-    assert str(make_header(decode_header(name))).split(" ") == re.sub(" +", " ", mailbox.name).split(" ")
+    # A phrase outside of quotes doesn't count its spaces (RFC 5322, section 3.2.2); in quotes they stay.
+    assert re.sub(" +", " ", str(make_header(decode_header(name)))) == re.sub(" +", " ", mailbox.name)
+
+
+NEAR_MAILBOXES = (
+    MAILBOXES
+    | st.builds("{}<{}@{}>".format, st.text(max_size=8), LOCAL_PARTS, DOMAINS)
+    | st.text(st.sampled_from('ab@.<>,;: "\\\t\n\0\x85\u2028\ud800ü()'), max_size=16)
+    | st.text(st.sampled_from('ab@.<>,;: "\\\t\n\0\x85\u2028\ud800ü()'), max_size=12).map("{}<a@b.example>".format)
+)
+
+
+@given(NEAR_MAILBOXES)
+@example("<a@b.example>")
+@example("Example <a@b.example> ")
+@example("Example <a@b.example")
+@example("Example, Inc. <a@b.example>")
+@example("One <a@b.example>, Two <c@d.example>")
+@example("Example <a@b.example>\n")
+@example(f"{'x' * 497} <a@b.example>")
+@example(f"{'x' * 498} <a@b.example>")
+@example(f"Example <{'a' * 64}@{'b' * 200}>")
+def test_the_check_of_a_mailbox_takes_what_the_shared_definition_does(text: str) -> None:
+    try:
+        check_mailbox(text, "The mailbox")
+        said = ""
+    except InvalidMessage as error:
+        said = str(error)
+    too_long = len(text.rpartition("<")[2].removesuffix(">")) > DEFINITIONS["address"]["maxLength"]
+    assert (said == "") == (is_accepted(text) and not too_long)
+    assert said.startswith("The mailbox is not one ") or not said
+
+
+def test_a_mailbox_that_is_none_is_not_repeated() -> None:
+    with pytest.raises(InvalidMessage, match="not one mailbox: write it as") as caught:
+        check_mailbox("Ann, Ltd <ann@b.example>", "The mailbox")
+    assert "Ann" not in str(caught.value)
+    assert "b.example" not in str(caught.value)
 
 
 def test_an_address_has_no_control_characters() -> None:

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector_core import USAGE_TYPES, InvalidMessage, Message, SendResult, ascii_address
-from connector_core.message import check_address
+from connector_core.address import check_address
 
 ADDRESSES = [
     "a@example.com",

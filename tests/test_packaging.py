@@ -12,10 +12,14 @@ import tarfile
 import venv
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
+from build import ProjectBuilder
+from build.env import DefaultIsolatedEnv
+from pyproject_hooks import quiet_subprocess_runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +33,7 @@ SOURCES = {"connector_core": ROOT, **CONNECTORS}
 CONNECTOR_FILES = {"py.typed", "connector.json", "config.schema.json", "logo.svg", "README.md", "README.fr.md"}
 PACKAGES = [*SOURCES]
 Archive = dict[str, bytes]
+pytestmark = pytest.mark.own_environment
 
 
 def run(*command: object, cwd: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -40,10 +45,18 @@ def run(*command: object, cwd: Path | None = None, check: bool = True) -> subpro
     return ended
 
 
-def build(arguments: tuple[Path, Path, str]) -> None:
-    source, out, kind = arguments
-    # Without --wheel, the wheel is built from the sdist.
-    run(sys.executable, "-m", "build", *kind.split(), "--outdir", out, source)
+def build(environment: DefaultIsolatedEnv, source: Path, out: Path) -> None:
+    """Build an sdist and a wheel from it, and a wheel straight from the tree."""
+
+    def make(kind: Literal["sdist", "wheel"], folder: Path, into: str) -> Path:
+        builder = ProjectBuilder.from_isolated_env(environment, folder, runner=quiet_subprocess_runner)
+        return Path(builder.build(kind, out / into))
+
+    make("wheel", source, "tree")
+    sdist = make("sdist", source, "both")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(out / "unpacked", filter="data")
+    make("wheel", out / "unpacked" / sdist.name.removesuffix(".tar.gz"), "both")
 
 
 class Environment:
@@ -54,7 +67,8 @@ class Environment:
         self.scripts = folder / ("Scripts" if os.name == "nt" else "bin")
         self.cwd = folder.with_name(f"{folder.name}-work")
         self.cwd.mkdir()
-        run(sys.executable, "-m", "pip", "--python", self.scripts / "python", "install", "--quiet", *requirements)
+        pip = (sys.executable, "-m", "pip", "--python", self.scripts / "python")
+        run(*pip, "install", "--quiet", *requirements)
 
     def python(self, code: str) -> str:
         return run(self.scripts / "python", "-I", "-W", "error", "-c", code, cwd=self.cwd).stdout
@@ -67,13 +81,12 @@ class Environment:
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build an sdist and a wheel from it, and a wheel straight from the tree, of each distribution."""
     out = tmp_path_factory.mktemp("dist")
-    jobs = [(source, out / kind, flag) for source in SOURCES.values() for kind, flag in KINDS.items()]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(build, jobs))
+    (needed,) = {frozenset(ProjectBuilder(source).build_system_requires) for source in SOURCES.values()}
+    # All need the same, and nothing that isn't said, so one environment serves them all.
+    with DefaultIsolatedEnv() as environment, ThreadPoolExecutor(os.cpu_count()) as pool:
+        environment.install(needed)
+        list(pool.map(partial(build, environment, out=out), SOURCES.values()))
     return out
-
-
-KINDS = {"both": "", "tree": "--wheel"}
 
 
 @pytest.fixture(scope="session")
@@ -185,7 +198,19 @@ def test_the_metadata_names_licence_python_and_extras(wheels: dict[str, Path]) -
     for text in (core, *connectors):
         assert "License-Expression: MIT\n" in text
         assert "Requires-Python: >=3.11\n" in text
-    assert re.findall(r"Provides-Extra: (\w+)\n", core) == ["cli", "new", "sandbox", "testing"]
+    assert re.findall(r"Provides-Extra: (\w+)\n", core) == [
+        "celery",
+        "cli",
+        "console",
+        "new",
+        "rate",
+        "redis",
+        "sandbox",
+        "sql",
+        "store",
+        "telemetry",
+        "testing",
+    ]
     for text in connectors:
         assert "Provides-Extra: sandbox\n" in text
         assert "Requires-Dist: connector-core>=0.1\n" in text

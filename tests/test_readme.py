@@ -19,6 +19,7 @@ from connector_core.cli.commands import connectors
 from connector_core.config import MAX_CONFIG_BYTES
 from connector_core.live import CHECK_SECONDS, USAGE_SECONDS
 from connector_core.payloads import TEST_CODE
+from connector_core.stored_configs import StoredConfigs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,9 @@ def shape(value: Any) -> Any:
 def test_the_readme_has_the_programs_that_the_tests_below_look_for() -> None:
     assert list(PROGRAMS) == [
         "A host in ten lines",
+        "Options, and many messages",
         "Know that it works",
+        "Stored configs",
         "Secrets",
         "Errors",
         "Middleware",
@@ -92,6 +95,12 @@ def test_the_table_of_the_connector_has_every_public_name() -> None:
     assert set(named) == {name for name in vars(Connector) if not name.startswith("_")} | attributes
 
 
+def test_the_table_of_stored_configs_has_every_public_name() -> None:
+    named = re.findall(r"`(\w+)\(", "".join(row[0] for row in read_table("Method of `host.configs`")))
+
+    assert sorted(named) == sorted(name for name in vars(StoredConfigs) if not name.startswith("_"))
+
+
 def test_the_table_of_variables_has_those_that_the_core_reads() -> None:
     source = "".join(path.read_text("utf-8") for path in (ROOT / "connector_core").rglob("*.py"))
     read = set(re.findall(r'= "(CONNECTOR_CORE_\w+)"', source))
@@ -131,7 +140,7 @@ def list_options(command: click.Command) -> set[str]:
 
 
 def test_the_table_of_commands_has_every_command_with_every_option() -> None:
-    rows = {re.match(r"`([a-z ]*[a-z])", row[0])[1]: " ".join(row) for row in read_table("Command")}  # type: ignore[index]  # fails the test
+    rows = {re.match(r"`([a-z -]*[a-z])", row[0])[1]: " ".join(row) for row in read_table("Command")}  # type: ignore[index]  # fails the test
 
     assert set(rows) == set(list_commands())
     for name, command in list_commands().items():
@@ -142,7 +151,8 @@ def test_the_table_of_commands_has_the_order_in_which_they_are_used() -> None:
     words = [row[0].strip("`").split()[0] for row in read_table("Command")]
 
     assert list(dict.fromkeys(words)) == [
-        *("list", "show", "validate", "send", "check", "test", "usage", "templates", "sandbox", "new")
+        *("list", "show", "validate", "send", "send-many", "check", "test", "usage", "templates", "sandbox"),
+        *("console", "new"),
     ]
 
 

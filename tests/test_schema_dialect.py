@@ -46,6 +46,7 @@ def test_a_schema_of_the_dialect_is_taken() -> None:
         ("x-placeholdr", "x-placeholder"),
         ("x-errors", "x-error"),
         ("require", "required"),
+        ("x-show-if", "x-show-when"),
     ],
 )
 @pytest.mark.parametrize("place", ["root", "setting", "items", "branch", "definition"])
@@ -177,12 +178,34 @@ WRONG: dict[str, dict[str, Any]] = {
     "pattern": {"pattern": 5},
     "x-error of an unknown word": {"x-error": {"patern": "Write it so."}},
     "x-order": {"x-order": "first"},
+    "x-show-when of no setting": {"x-show-when": {}},
+    "x-show-when of a name": {"x-show-when": "b"},
 }
 
 
 @pytest.mark.parametrize("words", WRONG.values(), ids=WRONG)
 def test_a_word_with_the_wrong_kind_of_value_is_refused_with_its_path(words: dict[str, Any]) -> None:
     assert "$.properties.a" in refusal(with_setting(**words))
+
+
+@pytest.mark.parametrize("condition", [{"b": 1}, {"b": {"pattern": "("}}, {"pattern": "("}, {"b": None, "pattern": 1}])
+def test_a_setting_may_be_shown_by_the_values_of_others_beside_it(condition: dict[str, Any]) -> None:
+    document = schema(properties={"a": {**TEXT, "x-show-when": condition}, "b": TEXT, "pattern": TEXT})
+    assert ConfigSchema(document).root.properties["a"].show_when == condition
+
+
+@pytest.mark.parametrize("other", ["a", "bb", "c"])
+def test_a_condition_that_names_no_other_setting_beside_it_is_refused(other: str) -> None:
+    inner = schema(properties={"a": {**TEXT, "x-show-when": {other: 1}}, "b": TEXT})
+    sentence = refusal(schema(properties={"entries": {"type": "array", "items": inner}, "c": TEXT}))
+    assert f"x-show-when of a names {other}," in sentence
+
+
+def test_a_place_knows_its_format_and_its_condition_from_a_definition() -> None:
+    definition = {"type": "string", "format": "host", "x-show-when": {"b": True}}
+    properties = {"a": {"$ref": "#/$defs/d"}, "b": {"type": "boolean"}}
+    place = ConfigSchema(schema(properties=properties, **{"$defs": {"d": definition}})).root.properties["a"]
+    assert (place.format, place.show_when) == ("host", {"b": True})
 
 
 def test_a_pattern_that_is_no_regular_expression_is_refused() -> None:

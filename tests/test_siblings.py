@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import io
 import json
+import sys
 import tokenize
+from dataclasses import replace
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from installed import INSTALLED, ROOT
 
-from connector_core import Host, InvalidConfig, Message
+from connector_core import Host, InvalidConfig, Message, SendError, SendResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 PROVIDERS = ("postmark", "mailgun", "sendgrid")
 HTTP_CONNECTORS = ("http-email", "mailgun", "sendgrid")
 MOST_LINES = 150
+MOST_OPTION_LINES = 120
+OPTIONS = "options.py"
+"""The module of the options of a message, without which a connector sends messages that have none."""
+
 OPTIONAL_HOOKS = frozenset({"answers.py", "live_check.py", "provisioning.py", "senders.py", "templates.py", "usage.py"})
 """Modules of hooks that a connector sends without, as a test below sees to."""
 
@@ -78,14 +84,19 @@ def count_lines(source: str) -> int:
     return len(lines)
 
 
-def list_modules(name: str) -> tuple[list[Path], list[Path]]:
-    """Return the modules that a connector sends with, and those of its optional hooks; its sandbox is neither."""
+def find_package(name: str) -> Path:
     (package,) = (ROOT / "connectors" / name).glob("connector_*")
+    return package
+
+
+WITH_OPTIONS = [name for name in HTTP_CONNECTORS if (find_package(name) / OPTIONS).exists()]
+
+
+def list_modules(name: str) -> tuple[list[Path], list[Path]]:
+    """Return the modules that a connector sends with, and those that it sends without; its sandbox is neither."""
+    package, spared = find_package(name), OPTIONAL_HOOKS | {OPTIONS}
     files = [file for file in package.rglob("*.py") if "sandbox" not in file.relative_to(package).parts[0]]
-    return (
-        [file for file in files if file.name not in OPTIONAL_HOOKS],
-        [file for file in files if file.name in OPTIONAL_HOOKS],
-    )
+    return [file for file in files if file.name not in spared], [file for file in files if file.name in spared]
 
 
 @pytest.mark.parametrize("name", HTTP_CONNECTORS)
@@ -102,6 +113,30 @@ def test_an_author_writes_few_lines_for_each_module_of_an_optional_hook(name: st
     _, optional = list_modules(name)
 
     assert {file.name for file in optional if count_lines(file.read_text("utf-8")) > MOST_LINES} == set()
+
+
+@pytest.mark.parametrize("name", WITH_OPTIONS)
+def test_an_author_writes_few_lines_for_the_options_of_a_message(name: str) -> None:
+    """The bound is apart from that for sending: an author adds options when they are wanted."""
+    assert count_lines((find_package(name) / OPTIONS).read_text("utf-8")) <= MOST_OPTION_LINES
+
+
+@pytest.mark.parametrize("name", WITH_OPTIONS)
+def test_without_the_module_of_options_a_plain_message_is_sent(
+    host: Host, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = find_package(name).name
+    (connector,) = (one for one in host.values() if one.distribution.replace("-", "_") == package)
+    monkeypatch.setitem(sys.modules, f"{package}.options", None)  # an import of it fails
+    plain = Message("person@example.com", "SignIn", {"code": "483920"})
+
+    with connector.create_sandbox() as sandbox, connector.configure(sandbox.config) as configured:
+        outcomes = [*configured.send_messages([plain, replace(plain, cc=["copy@example.com"])])]
+
+    sent, failed = outcomes
+    assert isinstance(sent, SendResult)
+    assert isinstance(failed, SendError)
+    assert isinstance(failed.__cause__, ImportError)
 
 
 @pytest.mark.parametrize("name", HTTP_CONNECTORS)

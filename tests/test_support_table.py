@@ -10,22 +10,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from connector_support import OPTIONS, Support, find_support, list_checks
 from installed import INSTALLED
 from readme_page import ROOT, run
 from support_table import (
     DEVELOPER_PAGE,
     DOCS,
     SUPPORT_PAGE,
-    Support,
     describe_check,
-    find_support,
-    list_checks,
     replace_check_rows,
     write_pages,
     write_support_page,
 )
 
 from connector_core import Message, SendResult, UnsupportedFeature
+from connector_core.testing.option_samples import make_samples, with_samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +49,7 @@ def test_every_connector_of_this_repository_is_in_every_table() -> None:
     assert sorted(one.connector.id for one in find_support()) == INSTALLED
     for one in find_support():
         name = one.connector.name()
-        assert rows[name] + rows[f"[{name}](../{one.folder.relative_to(ROOT).as_posix()}/README.md)"] == 4
+        assert rows[name] + rows[f"[{name}](../{one.folder.relative_to(ROOT).as_posix()}/README.md)"] == 6
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", PAGE))
@@ -127,6 +126,22 @@ def test_a_connector_asks_its_provider_what_the_page_says(support: Support) -> N
         assert [is_supported(ask) for ask in asks] == support.asks
 
 
+def test_a_connector_sends_the_options_that_the_page_says(support: Support) -> None:
+    samples = make_samples("outbound")
+    with support.connector.create_sandbox(support.tests[0].config) as sandbox:
+        sent = [
+            is_supported(
+                partial(
+                    support.connector.send_message, sandbox.config, with_samples(support.tests[0].message, [sample])
+                )
+            )
+            for sample in samples.values()
+        ]
+
+    assert [*samples] == [*OPTIONS]
+    assert sent == support.options
+
+
 def is_supported(ask: Callable[[], object]) -> bool:
     try:
         ask()
@@ -158,5 +173,7 @@ def test_a_check_that_does_not_say_what_it_guards_is_no_check() -> None:
     def test_nothing() -> None:
         """Test nothing."""
 
-    with pytest.raises(AssertionError, match="test_nothing"):
+    with pytest.raises(AssertionError) as raised:
         describe_check(test_nothing)
+
+    assert "test_nothing doesn't say what it guards" in str(raised.value)

@@ -69,6 +69,7 @@ def test_what_is_written_is_read_again(templates: list[Template]) -> None:
 
 @settings(deadline=None)  # a disk may be slow
 @given(TEMPLATES)
+@example([make(""), make("", "fr"), make("", "FR")])
 def test_a_name_is_one_that_every_file_system_takes_and_no_two_differ_in_capitals_alone(
     templates: list[Template],
 ) -> None:

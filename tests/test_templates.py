@@ -74,6 +74,14 @@ def test_a_reader_of_no_known_language_gets_the_entry_without_locale(locale: obj
     assert find(ALL, "SignIn", locale) == "SignIn/None"
 
 
+def test_a_locale_that_serves_nobody_is_quoted_on_one_line_and_not_at_all_when_it_is_long() -> None:
+    entries = [entry("Register")]
+    with pytest.raises(TemplateNotFound, match=r"the usage type SignIn and the locale 'd\\x1b\\ne', and no Generic"):
+        find(entries, "SignIn", "d\x1b\ne")
+    with pytest.raises(TemplateNotFound, match="the usage type SignIn, and no Generic"):
+        find(entries, "SignIn", "d" * 65)
+
+
 def test_the_usage_type_is_compared_letter_by_letter() -> None:
     assert find([entry("signin"), entry("Generic")], "SignIn") == "Generic/None"
 

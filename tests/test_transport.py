@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from deaf_server import accept_nothing
 from network_environment import forget_network_environment
 
 from connector_core import DeliveryUnknown, InvalidMessage, Limits, ProviderUnavailable, Secret, SendError, Transport
@@ -14,7 +15,7 @@ from connector_core.testing.wire_behaviours import drip, hang_up, make_answer, r
 from connector_core.testing.wire_server import HANG_GUARD, WireServer, finish, refuse_connections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from connector_core.testing.wire_server import Behaviour, Line
 
@@ -114,18 +115,6 @@ def test_an_unknown_host_name_was_surely_not_sent() -> None:
     error = post("https://does-not-exist.invalid/")
     assert type(error) is ProviderUnavailable
     assert (error.outcome, error.retryable) == ("not_sent", True)
-
-
-@contextlib.contextmanager
-def accept_nothing() -> Iterator[str]:
-    """Give an address whose connections wait for ever to be made."""
-    with contextlib.ExitStack() as stack:
-        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(4):  # they fill the queue, so that the next one waits
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)  # noqa: FBT003  the socket module has no keyword for it
-            waiting.connect_ex(full.getsockname())
-        yield f"http://127.0.0.1:{full.getsockname()[1]}"
 
 
 def test_a_connection_that_nobody_accepts_was_surely_not_sent_and_is_given_up() -> None:
