@@ -153,3 +153,17 @@ def test_everything_on_the_page_of_a_connector_is_reached_and_nothing_traps_the_
         else:
             raise AssertionError(f"{key} never comes round")
         assert page.evaluate(_LIST_UNREACHED) == []
+
+
+def test_a_mail_that_has_not_come_yet_shows_that_the_focus_is_in_it(page: Page, console: ServedConsole) -> None:
+    console.store(POSTMARK, console.sandboxes.start(console.host[POSTMARK]))
+    page.goto(console.page_of(POSTMARK))
+    page.route("**/outbox/*", lambda _route: None)
+    page.locator("#to").fill("ada@example.com")
+    press(page, "send")
+    expect(page.locator("[data-result=sent]")).to_be_visible()
+    mail = page.locator("#trial iframe")
+    go_to(page, mail)
+    page.keyboard.press("Tab")
+    look(page)
+    expect(mail).to_have_css("outline-style", "none")

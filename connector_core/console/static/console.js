@@ -16,6 +16,14 @@ function localize(root) {
   }
 }
 
+// No :focus matches a frame that has the focus, as the frame of a mail has until the mail has come.
+
+function ringFrames() {
+  for (const frame of document.querySelectorAll("iframe")) {
+    frame.classList.toggle("focused", frame === document.activeElement);
+  }
+}
+
 // Somebody who doesn't see the page hears what changes elsewhere than where they are.
 
 function say(text) {
@@ -264,6 +272,8 @@ function markUnsaved() {
 }
 
 localize(document);
+window.addEventListener("blur", ringFrames);
+window.addEventListener("focus", ringFrames);
 if (form) {
   applyConditions();
   form.addEventListener("focusout", checkLeft);
