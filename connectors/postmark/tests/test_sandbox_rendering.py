@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -102,10 +101,9 @@ def test_every_issue_is_told() -> None:
     assert [(issue.line, issue.character) for issue in issues] == [(1, 1), (2, 1), (3, 1), (2, 7), (3, 1)]
 
 
-def test_a_large_template_full_of_mistakes_is_read_fast() -> None:
-    began = time.monotonic()
-    assert len(parse("{{a b}}" * 70_000).issues) == 100
-    assert time.monotonic() - began < 2
+def test_of_a_large_template_full_of_mistakes_the_first_hundred_are_told() -> None:
+    issues = parse("{{a b}}" * 70_000).issues
+    assert [(issue.line, issue.character) for issue in issues] == [(1, 1 + 7 * n) for n in range(100)]
 
 
 def test_content_is_rendered_where_its_layout_wants_it() -> None:
