@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _REFUSING_STATUSES = frozenset({429, 503})
 """Too many requests, and unavailable: the provider took nothing."""
 
+_LAST_PART = 0.1
+"""The part of the total in which nothing goes out again: no answer in time would make a refusal an unknown outcome."""
+
 _SHORTEST = 0.001
 """Seconds; a limit can't be 0."""
 
@@ -139,7 +142,7 @@ class Transport:
             retry = retry.increment()
             wanted = None if isinstance(result, SendError) else parse_retry_after(result.headers)
             pause = retry.get_backoff_time() if wanted is None else wanted
-            if time.monotonic() + pause >= deadline:
+            if time.monotonic() + pause >= deadline - limits.total * _LAST_PART:
                 break
             time.sleep(pause)
         if isinstance(result, SendError):

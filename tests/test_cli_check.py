@@ -220,7 +220,7 @@ def test_a_thread_in_which_a_connector_waits_for_ever_does_not_keep_the_process(
 ) -> None:
     site = install("dist-stuck", {"stuck-mail": "connector_that_is_stuck"}, {"connector_that_is_stuck": STUCK})
     (tmp_path / "config.json").write_text(json.dumps({"token": SECRET}))
-    program = "from connector_core import live, cli; live.CHECK_SECONDS = 0.2; cli.main()"
+    program = "from connector_core import live, cli; live.CHECK_SECONDS = 2; cli.main()"
     arguments = ["check", "stuck-mail", "--config", str(tmp_path / "config.json"), "--json"]
     folders = os.pathsep.join([str(site), str(Path(__file__).parent)])
     done = subprocess.run(  # noqa: S603  our own command

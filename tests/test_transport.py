@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from connector_core.testing.wire_server import Behaviour, Line
 
-QUICK = Limits(connect=0.3, read=0.3, total=0.3, retries=0)
+QUICK = Limits(connect=2, read=2, total=2, retries=0)
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -172,7 +172,7 @@ def test_a_host_whose_first_address_refuses_is_reached_by_its_second(monkeypatch
 )
 def test_a_line_that_breaks_after_the_request_leaves_the_delivery_unknown(behaviour: Behaviour) -> None:
     with WireServer(behaviour) as server:
-        error = post(server.url, Limits(connect=5, read=0.3, total=0.4, retries=2))
+        error = post(server.url, Limits(connect=5, read=1.8, total=2, retries=2))
     assert type(error) is DeliveryUnknown
     assert (error.outcome, error.retryable) == ("unknown", False)
     assert len(server.requests) == 1
@@ -206,7 +206,7 @@ def test_a_large_request_may_take_longer_to_leave_than_the_connection_to_make() 
 
 def test_a_long_answer_time_of_one_request_does_not_shorten_the_next() -> None:
     with WireServer(stay_silent, respond(body=b"{}")) as server:
-        transport = Transport(limits=Limits(read=0.1, total=5))
+        transport = Transport(limits=Limits(read=2, total=20))
         with pytest.raises(DeliveryUnknown):
             transport.request("POST", server.url, headers={}, json={})
         answer = transport.request("POST", server.url, headers={}, json={})

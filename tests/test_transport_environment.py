@@ -131,7 +131,7 @@ def test_what_breaks_in_the_tunnel_after_the_request_leaves_the_delivery_unknown
     ],
 )
 def test_a_proxy_that_makes_no_tunnel_means_not_sent(monkeypatch: pytest.MonkeyPatch, refusal: TunnelProxy) -> None:
-    transport = Transport(limits=Limits(connect=0.3, read=0.3, total=1, retries=0))
+    transport = Transport(limits=Limits(connect=2, read=2, total=4, retries=0))
     with WireServer(refusal) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with pytest.raises(ProviderUnavailable) as caught:
@@ -207,7 +207,7 @@ def test_a_time_limit_of_one_thread_does_not_end_another(transport: Transport) -
         else:
             line.send(make_answer(200, b"fast"))
 
-    hasty = Transport(limits=Limits(read=0.2, total=0.2))
+    hasty = Transport(limits=Limits(read=2, total=2))
     with WireServer(answer_or_not) as server, ThreadPoolExecutor(2) as pool:
         slow = pool.submit(post, hasty, f"{server.url}/slow")
         fast = [post(transport, server.url) for _ in range(20)]

@@ -121,11 +121,19 @@ def test_pauses_that_the_provider_does_not_set_grow(pauses: list[float]) -> None
     assert pauses[0] < pauses[-1]
 
 
-def test_all_attempts_together_keep_to_the_total_limit() -> None:
+def test_all_attempts_together_keep_to_the_total_limit_and_the_last_has_time_for_an_answer(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: now() + sum(pauses))
+    with WireServer(respond(503), respond(503, headers=["Retry-After: 90"]), respond(503)) as server:
+        assert post(server, Limits(total=100)).status == 503
+    assert len(server.requests) == 2
+    pauses.clear()
     with WireServer(respond(503)) as server:
-        answer = post(server, Limits(total=0.4, retries=1000))
-    assert answer.status == 503
-    assert len(server.requests) < 10
+        assert post(server, Limits(total=100, retries=1000)).status == 503
+    assert len(server.requests) == len(pauses) + 1
+    assert 10 < sum(pauses) < 90
 
 
 def test_no_retries_means_one_request() -> None:

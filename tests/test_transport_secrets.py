@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TOKEN = "tok-5f2c9a-SECRET"
 HIDDEN = Secret(TOKEN)
 CODE = "code-731904"  # what a payload holds is not for logs either
-QUICK = Limits(connect=0.3, read=0.2, total=0.3)
+QUICK = Limits(connect=2, read=1.8, total=2)
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from connector_core.testing.wire_server import Behaviour
 
-QUICK = Limits(connect=0.3, read=1000, total=1000, retries=0)
+QUICK = Limits(connect=2, read=1000, total=1000, retries=0)
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Welcome
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    with Host.discover(limits=Limits(connect=2, read=1, total=4)) as discovered:
+    with Host.discover(limits=Limits(connect=2, read=2, total=5)) as discovered:
         yield discovered
 
 

@@ -55,7 +55,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixt
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    with Host.discover(limits=Limits(connect=2, read=0.5, total=2)) as discovered:
+    with Host.discover(limits=Limits(connect=2, read=2, total=5)) as discovered:
         yield discovered
 
 

@@ -250,7 +250,7 @@ def test_what_confirms_nothing_is_an_invalid_response_with_an_unknown_outcome(ho
     ],
 )
 def test_a_line_that_breaks_leaves_the_outcome_unknown(behaviour: Behaviour) -> None:
-    with Host.discover(limits=Limits(connect=2, read=0.3, total=2)) as host:
+    with Host.discover(limits=Limits(connect=2, read=2, total=5)) as host:
         error = fail_to_send(host, behaviour)
     assert type(error) is DeliveryUnknown
     assert error.outcome == "unknown"

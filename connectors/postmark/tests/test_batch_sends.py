@@ -36,7 +36,7 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    with Host.discover(limits=Limits(connect=2, read=0.3, total=2)) as discovered:
+    with Host.discover(limits=Limits(connect=2, read=2, total=5)) as discovered:
         yield discovered
 
 

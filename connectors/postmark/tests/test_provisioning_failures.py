@@ -68,7 +68,7 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Connector]:
-    with Host.discover(limits=Limits(connect=2, read=0.3, total=2, retries=0)) as host:
+    with Host.discover(limits=Limits(connect=2, read=2, total=5, retries=0)) as host:
         yield host["postmark-mail"]
 
 

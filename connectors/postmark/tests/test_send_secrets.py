@@ -46,7 +46,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixt
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    with Host.discover(limits=Limits(connect=0.3, read=0.3, total=0.5)) as discovered:
+    with Host.discover(limits=Limits(connect=2, read=2, total=5)) as discovered:
         yield discovered
 
 

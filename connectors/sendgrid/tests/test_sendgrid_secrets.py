@@ -35,7 +35,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixt
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    with Host.discover(limits=Limits(connect=0.5, read=0.5, total=1, retries=0)) as discovered:
+    with Host.discover(limits=Limits(connect=2, read=2, total=5, retries=0)) as discovered:
         yield discovered
 
 

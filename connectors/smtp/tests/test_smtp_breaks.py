@@ -40,7 +40,7 @@ def host() -> Iterator[Host]:
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Host]:
     """Give a host that waits in vain only briefly."""
-    with Host.discover(limits=Limits(connect=0.2, read=0.2, total=0.4)) as discovered:
+    with Host.discover(limits=Limits(connect=2, read=2, total=2)) as discovered:
         yield discovered
 
 
@@ -90,7 +90,7 @@ def test_a_server_that_takes_its_time_before_the_mail_is_complete_has_nothing(
 @pytest.mark.parametrize("behaviour", DELAYS)
 def test_a_server_that_takes_its_time_after_the_final_dot_leaves_the_outcome_unknown(behaviour: Behaviour) -> None:
     with (
-        Host.discover(limits=Limits(read=0.5, total=1)) as host,  # a slow machine, too, gets to the dot
+        Host.discover(limits=Limits(read=2, total=4)) as host,  # a slow machine, too, gets to the dot
         ScriptedServer({"CONTENT": behaviour}) as server,
     ):
         error = fail_to_send(host, server.port)
@@ -134,7 +134,7 @@ def test_a_line_that_breaks_within_the_content_sends_nothing(behaviour: Behaviou
     large = "\n".join(["x" * 70] * 100_000)  # more than the system takes without a reader
     tls = make_context() if secure else None
     with ScriptedServer({"DATA": behaviour}, tls=tls, implicit=secure) as server:
-        limits = Limits(read=0.2)
+        limits = Limits(read=2)
         with Host.discover(limits=limits) as patient:
             error = fail_to_send(
                 patient, server.port, Message("ann@example.com", "SignIn", {"code": large}), secure=secure, **WITH_CA

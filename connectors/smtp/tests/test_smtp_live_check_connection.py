@@ -38,7 +38,7 @@ def host() -> Iterator[Host]:
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Host]:
     """Give a host that waits in vain only briefly."""
-    with Host.discover(limits=Limits(connect=0.5, read=0.4, total=0.8)) as discovered:
+    with Host.discover(limits=Limits(connect=2, read=2, total=2)) as discovered:
         yield discovered
 
 

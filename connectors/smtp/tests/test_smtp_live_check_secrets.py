@@ -41,7 +41,7 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    with Host.discover(limits=Limits(connect=0.4, read=0.4, total=1, retries=0)) as discovered:
+    with Host.discover(limits=Limits(connect=2, read=2, total=5, retries=0)) as discovered:
         yield discovered
 
 

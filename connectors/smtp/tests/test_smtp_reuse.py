@@ -261,7 +261,7 @@ def test_more_threads_than_connections_wait_for_one() -> None:
 
 def test_a_send_that_gets_no_connection_in_time_was_surely_not_sent() -> None:
     with (
-        Host.discover(limits=Limits(total=1)) as host,
+        Host.discover(limits=Limits(total=4)) as host,
         ScriptedServer({"CONTENT": stay_silent}) as server,
         configure(host, server) as mail,
     ):

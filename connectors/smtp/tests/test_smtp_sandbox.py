@@ -19,7 +19,7 @@ import requests
 from connector_smtp.sandbox import SENDER, SmtpSandbox
 from network_environment import forget_network_environment
 
-from connector_core import AuthorizationFailed, Connector, ConnectorError, Host, Message, Secret
+from connector_core import Attachment, AuthorizationFailed, Connector, ConnectorError, Host, Message, Secret
 
 from .smtp_server import config_for
 from .smtp_surroundings import system_certificates, this_connector_alone  # noqa: F401  fixtures that pytest finds here
@@ -269,6 +269,15 @@ def test_the_page_and_its_json_show_the_mails(smtp: Connector) -> None:
     assert "Your sign-in code" in page.text
     assert listed == one
     assert json.dumps(listed["request"])
+
+
+def test_the_names_of_files_are_shown_as_they_came(smtp: Connector) -> None:
+    names = ["a.png", '"a"', "<é>", "é" * 200]
+    with SmtpSandbox() as sandbox, smtp.configure(sandbox.config) as mail:
+        files = [Attachment(name=name, content=b"x") for name in names]
+        mail.send_message(Message("ann@example.com", "SignIn", {"code": "1"}, attachments=files))
+        (taken,) = sandbox.messages
+    assert [file["name"] for file in taken.request["attachments"]] == names
 
 
 def test_the_port_is_the_mail_servers(smtp: Connector) -> None:

@@ -50,7 +50,7 @@ def host() -> Iterator[Host]:
 
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Host]:
-    with Host.discover(limits=Limits(connect=0.3, read=0.3, total=0.4)) as discovered:
+    with Host.discover(limits=Limits(connect=2, read=2, total=2)) as discovered:
         yield discovered
 
 
@@ -152,10 +152,10 @@ def test_a_redirect_is_not_followed(host: Host) -> None:
 
 def test_fetching_and_sending_together_keep_to_the_total(hasty: Host) -> None:
     def answer_late(line: Line) -> None:
-        if line.pause(0.15):
+        if line.pause(0.8):
             give("token-1", expires_in=3600)(line)
 
-    slow = {verb: [lambda connection: connection.pause(0.15) and connection.say("250 x")] for verb in ("MAIL", "RCPT")}
+    slow = {verb: [lambda connection: connection.pause(0.8) and connection.say("250 x")] for verb in ("MAIL", "RCPT")}
     with (
         WireServer(answer_late) as http,
         ScriptedServer(slow, extensions=XOAUTH2) as smtp,

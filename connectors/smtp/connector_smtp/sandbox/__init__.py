@@ -157,12 +157,20 @@ def _read_part(mail: EmailMessage, kind: str) -> str:
 
 
 def _is_file(part: EmailMessage) -> bool:
-    return not part.is_multipart() and (part.get_filename() is not None or "Content-ID" in part)
+    return not part.is_multipart() and (_read_name(part) is not None or "Content-ID" in part)
+
+
+def _read_name(part: EmailMessage) -> str | None:
+    """Return the name of a file as it came; `get_filename` would take quotes and angle brackets off both its ends."""
+    for header, parameter in (("Content-Disposition", "filename"), ("Content-Type", "name")):
+        if header in part and parameter in part[header].params:
+            return str(part[header].params[parameter])
+    return None
 
 
 def _read_file(part: EmailMessage) -> dict[str, str]:
     """Return a file that came with a mail, its content in Base64."""
-    file = {"name": part.get_filename() or "", "contentType": part.get_content_type()}
+    file = {"name": _read_name(part) or "", "contentType": part.get_content_type()}
     if "Content-ID" in part:
         file["contentId"] = str(part["Content-ID"]).strip("<> ")
     content = part.get_payload(decode=True)
