@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ LACKS = {
     "node is not installed": not (shutil.which("node") and shutil.which("npm")),
     "the OpenAPI file is not here": not Path(os.environ.get("POSTMARK_OPENAPI") or OPENAPI_FILE).exists(),
     "no fork on this system": not hasattr(os, "fork"),
+    "no signals for threads on this system": not hasattr(signal, "pthread_kill"),
     "no named pipes on this system": not hasattr(os, "mkfifo"),
     "this user may give no file away": not hasattr(os, "geteuid") or os.geteuid() != 0,
     "PostgreSQL is not installed": lacks_postgresql(),

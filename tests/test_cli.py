@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -216,6 +217,28 @@ def test_the_installed_script_runs() -> None:
         stdout, stderr = process.communicate(timeout=HANG_GUARD)
     assert (process.returncode, stderr) == (0, "")
     assert [one["id"] for one in json.loads(stdout)["connectors"]] == INSTALLED
+
+
+# Strikes a thread while the first one waits.
+STRUCK = """
+import signal, sys, threading, traceback
+from connector_core.cli.options import catch_interrupts
+wait = catch_interrupts()
+first = threading.get_ident()
+def strike():
+    while not any(frame.f_code is wait.__code__ for frame, _ in traceback.walk_stack(sys._current_frames()[first])):
+        continue
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    threading.Event().wait()
+threading.Thread(target=strike, daemon=True).start()
+wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals for threads on this system")
+def test_a_server_ends_whichever_of_its_threads_the_signal_meets() -> None:
+    done = subprocess.run([sys.executable, "-c", STRUCK], check=False, timeout=HANG_GUARD)  # noqa: S603  our own code
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", "postmark-mail", "--guide"], ["show", "postmark-mail"]])

@@ -172,13 +172,13 @@ def serve_sandbox(session: Session, connector_id: str, port: int, config_file: B
     with discover() as host:
         connector = host[connector_id]
         config = None if config_file is None else open_config(session, connector, config_file)
-        stopped = catch_interrupts()
+        wait = catch_interrupts()
         revealed = _reveal(connector, config)
         with connector.create_sandbox(revealed, port) as sandbox:
             document = _make_printable(sandbox.config, config or {}, revealed or {})
             session.print_result(document, json.dumps(document, indent=2))
             click.echo(f"The sandbox shows what it takes at {sandbox.url} - stop it with Ctrl+C.", err=True)
-            stopped.wait()
+            wait()
 
 
 for command in (send_messages, check_connection, send_test, show_usage, templates, new_connector, serve_console):

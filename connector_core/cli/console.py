@@ -55,7 +55,7 @@ def serve_console(session: Session, port: int, bind: str, host_names: tuple[str,
     options = ConsoleOptions(
         private_addresses=is_local, references=is_local, sandboxes=is_local, host_names=names or None
     )
-    stopped = catch_interrupts()
+    wait = catch_interrupts()
     with discover(store=open_store(location or DEFAULT_STORE)) as host, contextlib.ExitStack() as stack:
         sign_in = SignIn(lambda token: click.echo(f"Token to sign in: {token}", err=True))
         app = make_app(host, options, sign_in)
@@ -65,4 +65,4 @@ def serve_console(session: Session, port: int, bind: str, host_names: tuple[str,
         stack.callback(server.stop)
         url = f"http://{f'[{bind}]' if ':' in bind else bind}:{server.port}/"
         session.print_result({"url": url}, f"The console is at {url} - stop it with Ctrl+C.")
-        stopped.wait()
+        wait()

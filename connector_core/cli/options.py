@@ -14,8 +14,12 @@ from connector_core.config import MAX_CONFIG_BYTES, parse_config
 from connector_core.host import Host
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from connector_core.connector import Connector
     from connector_core.store import Store
+
+_LOOK_SECONDS = 0.5
 
 
 def _set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001  Click calls it so
@@ -78,11 +82,17 @@ def open_config(session: Session, connector: Connector, file: BinaryIO) -> dict[
     return config
 
 
-def catch_interrupts() -> threading.Event:
-    """Return an event that is set when the process is interrupted (Ctrl+C) or asked to end (SIGTERM)."""
+def catch_interrupts() -> Callable[[], None]:
+    """Return what waits until the process is interrupted (Ctrl+C) or asked to end (SIGTERM), from now on."""
     import signal
 
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    return stopped
+
+    def wait() -> None:
+        # The system may give a signal to another thread, and Python handles it once this one wakes.
+        while not stopped.wait(_LOOK_SECONDS):
+            continue
+
+    return wait
