@@ -110,7 +110,7 @@ class Transport:
     ) -> Response:
         """Send a request and return the whole answer, whatever its status.
 
-        A request goes out again only after a failed connection, 429 or 503, and never past the total limit.
+        A request goes out again only after a failed connection, 429 or 503, and never in the last tenth of the total.
 
         Args:
             method: the HTTP method.
