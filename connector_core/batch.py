@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ AHEAD = 4
 
 _TOLD_AT_ONCE = 2
 """Batches whose outcomes are told before another batch is taken: more than one, so that fewer and fewer wait."""
+
+_LOOK_SECONDS = 0.5
 
 _BATCH_MESSAGES = 100
 _BATCH_BYTES = 10_000_000
@@ -93,7 +96,7 @@ def send_in_order(
             is_there = bool(pending) and pending[0].done() and told < _TOLD_AT_ONCE
             if pending and (is_there or problem is not None or len(pending) >= ahead):
                 told += 1
-                yield from pending.popleft().result()
+                yield from _wait_for(pending.popleft())
                 continue
             told = 0
             try:
@@ -107,6 +110,17 @@ def send_in_order(
             raise problem
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _wait_for(future: Future[list[SendOutcome]]) -> list[SendOutcome]:
+    """Return what became of a batch.
+
+    It looks now and then: a signal (Ctrl+C) that another thread got, or that came just before the wait, wakes nobody.
+    """
+    while not future.done():
+        with suppress(TimeoutError):
+            future.result(_LOOK_SECONDS)
+    return future.result()
 
 
 def send_each(send: Callable[[Message], SendResult], messages: Sequence[Message]) -> list[SendOutcome]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -127,6 +129,29 @@ def test_the_threads_get_work_after_the_outcomes_of_two_batches(monkeypatch: pyt
     outcomes = batch.send_in_order(lambda _: [], take(), threads=5, ahead=5)
     seen = [len(taken) for _, _ in zip(range(4), outcomes, strict=False)]
     assert seen == [5, 5, 6, 6]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals for threads on this system")
+def test_a_signal_that_meets_another_thread_is_handled_while_outcomes_are_waited_for() -> None:
+    handled = threading.Event()
+    first = threading.get_ident()
+
+    def strike(messages: list[Any]) -> list[Any]:
+        if messages == ["to strike at"]:
+            while sys._current_frames()[first].f_code.co_filename != threading.__file__:  # noqa: SLF001  it waits
+                continue
+            signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+            assert handled.wait(HANG_GUARD)
+        return messages
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: handled.set())
+    try:
+        batches: list[Any] = [["to start the thread"], ["to strike at"]]
+        outcomes: list[Any] = [*batch.send_in_order(strike, batches, threads=1, ahead=1)]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert outcomes == ["to start the thread", "to strike at"]
 
 
 def test_so_many_batches_are_in_flight_at_once_and_no_more(configure: Callable[..., ConfiguredConnector]) -> None:
