@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -115,11 +114,11 @@ def send_in_order(
 def _wait_for(future: Future[list[SendOutcome]]) -> list[SendOutcome]:
     """Return what became of a batch.
 
-    It looks now and then: a signal (Ctrl+C) that another thread got, or that came just before the wait, wakes nobody.
+    It looks now and then, since Python handles a signal (Ctrl+C) once this thread wakes, and neither one to another
+    thread wakes it, nor one that came just before the wait, nor any on Windows.
     """
-    while not future.done():
-        with suppress(TimeoutError):
-            future.result(_LOOK_SECONDS)
+    while not wait([future], _LOOK_SECONDS).done:
+        continue
     return future.result()
 
 

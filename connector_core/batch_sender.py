@@ -83,7 +83,10 @@ class BatchSender:
         return passage
 
     def _send_waiting(self, passages: list[Passage]) -> None:
-        """Send what no plugin has answered; what the provider took no part of goes out again, as in a single send."""
+        """Send what no plugin has answered.
+
+        What the provider took no part of goes out again while the time of one request isn't over; each has its own.
+        """
         transport = self._arguments["transport"]
         if not passages:
             return

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -136,9 +137,13 @@ def test_a_signal_that_meets_another_thread_is_handled_while_outcomes_are_waited
     handled = threading.Event()
     first = threading.get_ident()
 
+    def is_waiting() -> bool:
+        stack = traceback.walk_stack(sys._current_frames()[first])  # noqa: SLF001  there is no other way to see it
+        return batch._wait_for.__code__ in [frame.f_code for frame, _ in stack]  # noqa: SLF001  what waits
+
     def strike(messages: list[Any]) -> list[Any]:
         if messages == ["to strike at"]:
-            while sys._current_frames()[first].f_code.co_filename != threading.__file__:  # noqa: SLF001  it waits
+            while not is_waiting():
                 continue
             signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
             assert handled.wait(HANG_GUARD)
@@ -152,6 +157,22 @@ def test_a_signal_that_meets_another_thread_is_handled_while_outcomes_are_waited
         signal.signal(signal.SIGUSR1, before)
 
     assert outcomes == ["to start the thread", "to strike at"]
+
+
+def test_an_error_that_the_handler_of_a_signal_raises_ends_the_waiting() -> None:
+    def give_up(*_: object) -> None:
+        raise TimeoutError("That is long enough.")
+
+    def strike(_messages: list[Any]) -> list[Any]:
+        signal.raise_signal(signal.SIGINT)
+        return []
+
+    before = signal.signal(signal.SIGINT, give_up)
+    try:
+        with pytest.raises(TimeoutError, match="long enough"):
+            list(batch.send_in_order(strike, [make_messages(1)], threads=1, ahead=1))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_so_many_batches_are_in_flight_at_once_and_no_more(configure: Callable[..., ConfiguredConnector]) -> None:

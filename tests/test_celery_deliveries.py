@@ -140,8 +140,10 @@ def test_deliveries_come_to_each_end(redis_url: str, act: str, end: str) -> None
     Deliveries.ledger = redis_url
     Deliveries.ends.clear()
     deliveries = Deliveries()
-    deliveries.enqueue(key="a", dies="", failures=[])
-    deliveries.desk.deliver(deliveries.desk.tasks[0], act)
-    deliveries.teardown()
+    try:
+        deliveries.enqueue(key="a", dies="", failures=[])
+        deliveries.desk.deliver(deliveries.desk.tasks[0], act)
+    finally:
+        deliveries.teardown()
 
     assert Deliveries.ends == {end: 1}

@@ -130,6 +130,9 @@ def test_all_attempts_together_keep_to_the_total_limit_and_the_last_has_time_for
         assert post(server, Limits(total=100)).status == 503
     assert len(server.requests) == 2
     pauses.clear()
+    with WireServer(respond(503, headers=["Retry-After: 80"]), respond()) as server:
+        assert post(server, Limits(total=100)).status == 200
+    pauses.clear()
     with WireServer(respond(503)) as server:
         assert post(server, Limits(total=100, retries=1000)).status == 503
     assert len(server.requests) == len(pauses) + 1

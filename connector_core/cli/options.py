@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -86,13 +86,16 @@ def catch_interrupts() -> Callable[[], None]:
     """Return what waits until the process is interrupted (Ctrl+C) or asked to end (SIGTERM), from now on."""
     import signal
 
-    stopped = threading.Event()
+    # No event: its `set` would wait for the lock of the very `wait` that a signal interrupts.
+    signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, lambda number, _frame: signals.put(number))
 
     def wait() -> None:
-        # The system may give a signal to another thread, and Python handles it once this one wakes.
-        while not stopped.wait(_LOOK_SECONDS):
-            continue
+        # Python handles a signal once this thread wakes; one to another thread doesn't wake it, nor any on Windows.
+        while True:
+            with contextlib.suppress(Empty):
+                signals.get(timeout=_LOOK_SECONDS)
+                return
 
     return wait

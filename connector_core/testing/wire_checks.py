@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from connector_core.testing.subject import Subject
     from connector_core.testing.wire_server import Behaviour
 
-_IMPATIENT = Limits(connect=1, read=0.3, total=0.5, retries=0)
+_IMPATIENT = Limits(connect=2, read=1.5, total=2, retries=0)
 _GRACE = 5.0
 """Seconds past the limit after which a send that still isn't done ignores the limit."""
 

@@ -16,7 +16,8 @@ function localize(root) {
   }
 }
 
-// No :focus matches a frame that has the focus, as the frame of a mail has until the mail has come.
+// No :focus matches a frame, wherever in it the focus is, and a mail that has not come yet shows nothing of its own.
+// Some browsers say only after the blur which frame has the focus, and none says when it goes from frame to frame.
 
 function ringFrames() {
   for (const frame of document.querySelectorAll("iframe")) {
@@ -272,8 +273,8 @@ function markUnsaved() {
 }
 
 localize(document);
-window.addEventListener("blur", ringFrames);
-window.addEventListener("focus", ringFrames);
+for (const kind of ["blur", "focus", "mouseover"]) window.addEventListener(kind, ringFrames);
+window.addEventListener("blur", () => { setTimeout(ringFrames); });
 if (form) {
   applyConditions();
   form.addEventListener("focusout", checkLeft);

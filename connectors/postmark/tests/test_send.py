@@ -115,9 +115,9 @@ def test_a_request_that_was_or_may_be_taken_is_sent_once_only(
     ],
 )
 def test_a_provider_that_stays_busy_is_asked_again_then_reported_with_its_wait(
-    host: Host, behaviour: Behaviour, kind: type[SendError]
+    behaviour: Behaviour, kind: type[SendError]
 ) -> None:
-    with WireServer(behaviour) as server:
+    with WireServer(behaviour) as server, Host.discover() as host:
         error = fail_to_send(host, server.url)
     assert type(error) is kind
     assert (error.outcome, error.retryable, error.retry_after) == ("not_sent", True, 1.0)
