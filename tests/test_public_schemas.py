@@ -200,21 +200,23 @@ def test_the_message_schema_names_each_part_of_a_message_and_no_other() -> None:
     assert set(BY_ID[MESSAGE]["properties"]) == parts
 
 
-ODD = st.sampled_from(["a", "", " ", "a\nb", "a\u2028", "\x85", "ü", "a/b", "a\\b", "<a>", "X-A", "x-a", "To", "cid:a"])
+ODD = st.sampled_from(
+    ["a", "", " ", "a\nb", "a\n", "a\u2028", "\x85", "ü", "a/b", "a\\b", "<a>", "X-A", "x-a", "To", "cid:a"]
+)
 NEAR_LINES = ODD | st.none() | st.integers() | st.lists(ODD, max_size=2)
 NEAR_PAIRS = st.dictionaries(ODD, ODD | st.none(), max_size=2) | NEAR_LINES
 NEAR_CONTENT = st.dictionaries(st.sampled_from(["subject", "text", "html", "body"]), ODD | st.none() | st.booleans())
 NEAR_FILES = st.fixed_dictionaries(
     {"name": ODD, "content": st.sampled_from(["", "YQ==", "YWFh", "YQ==\n", "*"])},
     optional={
-        "contentType": st.sampled_from(["text/plain", "a/b/c", "text", "", "tëxt/plain"]),
+        "contentType": st.sampled_from(["text/plain", "text/plain\n", "a/b/c", "text", "", "tëxt/plain"]),
         "contentId": ODD | st.none(),
         "more": st.none(),
     },
 )
 NEAR_PARTS: dict[str, st.SearchStrategy[Any]] = {
     "to": ODD,
-    "type": st.sampled_from(["SignIn", "", " ", "a\nb", "ü"]),
+    "type": st.sampled_from(["SignIn", "", " ", "a\nb", "a\n", "ü"]),
     "payload": PAYLOADS | NEAR_LINES.filter(lambda value: value is not None),
     "ip": ODD | st.none(),
     **dict.fromkeys(["cc", "bcc", "tags", "replyTo", "stream"], NEAR_LINES),
