@@ -6,7 +6,6 @@ Usage: python tests/bench.py [send] [validate] [import] [list] [memory] [threads
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import socketserver
 import statistics
@@ -22,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
+from bench_process import run_server
 from peers.server import Answering
 
 if TYPE_CHECKING:
@@ -46,18 +46,6 @@ def _serve(pipe: Connection) -> None:
         while pipe.recv() == "codes":
             pipe.send(_Recording.codes)
         server.shutdown()
-
-
-@contextmanager
-def _server() -> Iterator[tuple[str, Connection]]:
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,))
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{ours.recv()}", ours
-    finally:
-        ours.send("stop")
-        process.join()
 
 
 def _config(url: str) -> dict[str, Any]:
@@ -89,7 +77,7 @@ def bench_send() -> None:
 
     from connector_core import Host, Message
 
-    with _server() as (url, _), requests.Session() as session:
+    with run_server(_serve) as (url, _), requests.Session() as session:
         mail = Host.discover()["postmark-mail"].configure(_config(url))
         message = Message("a@example.com", "SignIn", {"code": "123456", "locale": "de"})
         body = {
@@ -154,7 +142,7 @@ def _resident_bytes() -> int:
 def bench_memory() -> None:
     from connector_core import Host, Message
 
-    with _server() as (url, _):
+    with run_server(_serve) as (url, _):
         mail = Host.discover()["postmark-mail"].configure(_config(url))
         message = Message("a@example.com", "SignIn", {"code": "123456"})
         for _ in range(1000):
@@ -170,7 +158,7 @@ def bench_threads() -> None:
     from connector_core import Host, Message
 
     count = 4000
-    with _server() as (url, pipe):
+    with run_server(_serve) as (url, pipe):
         mail = Host.discover()["postmark-mail"].configure(_config(url))
         with ThreadPoolExecutor(8) as pool:
             messages = [Message("a@example.com", "SignIn", {"code": str(number)}) for number in range(count)]

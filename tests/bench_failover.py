@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import socket
 import socketserver
 import statistics
@@ -16,11 +15,13 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bench_process import run_server
+from waiting import wait_for
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
     from connector_core import SendError, SendResult
@@ -31,6 +32,9 @@ RATE = 200
 THREADS = 32
 BEFORE = 3.0
 """Seconds before the first provider dies."""
+
+AFTER = 1.0
+"""Seconds after it is used again."""
 
 LONGEST_WAIT = 65.0
 """Seconds after its return until which it must be used again: the longest pause, and a little."""
@@ -106,18 +110,6 @@ def _serve(pipe: Connection) -> None:
         pipe.send(codes if order == "codes" else order)
 
 
-@contextmanager
-def _run_provider() -> Iterator[tuple[str, Connection]]:
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,))
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{ours.recv()}", ours
-    finally:
-        ours.send("stop")
-        process.join()
-
-
 def _order(pipe: Connection, order: str) -> Any:
     pipe.send(order)
     return pipe.recv()
@@ -132,6 +124,11 @@ class _Load:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+
+    def run_for(self, seconds: float) -> None:
+        """Wait until so many messages more than now have an outcome as are due in a time."""
+        wanted = len(self.sent) + seconds * RATE
+        wait_for(lambda: len(self.sent) >= wanted, f"{wanted:.0f} outcomes", seconds + LONGEST_WAIT)
 
     def stop(self) -> None:
         self._stop.set()
@@ -181,20 +178,20 @@ def main(dead_seconds: float) -> None:
     logger.propagate = False
     logger.addHandler(pauses)
     with ExitStack() as stack:
-        (first_url, first), (second_url, second) = (stack.enter_context(_run_provider()) for _ in range(2))
+        (first_url, first), (second_url, second) = (stack.enter_context(run_server(_serve)) for _ in range(2))
         host = stack.enter_context(Host.discover())
         start = {**host["postmark-mail"].template_config(), "serverToken": "bench-token", "fromEmail": "a@example.com"}
         members = [host["postmark-mail"].configure({**start, "apiUrl": url}) for url in (first_url, second_url)]
         load = _Load(Failover(members))
-        time.sleep(BEFORE)
+        load.run_for(BEFORE)
         _order(first, "die")
         died = time.monotonic()
-        time.sleep(dead_seconds)
+        load.run_for(dead_seconds)
         pauses.used_again.clear()
         _order(first, "live")
         back = time.monotonic()
         pauses.used_again.wait(LONGEST_WAIT)
-        time.sleep(1.0)
+        load.run_for(AFTER)
         load.stop()
         taken = [*_order(first, "codes"), *_order(second, "codes")]
     _report(load.sent, taken, pauses.lines, died, back)

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from brokers import provide_broker
-from queue_site import Site, make_message, run_provider, wait_for
+from queue_site import Site, make_message, run_provider
+from waiting import wait_for
 
 if TYPE_CHECKING:
     import subprocess
@@ -97,14 +98,16 @@ def compare(keys: list[str], states: Mapping[str, State | None], accepted: Mappi
 def wait_until_settled(site: Site, total: int) -> None:
     """Return once no message waits or is being sent; tell how far it is now and then."""
     told = time.monotonic()
-    while True:
+
+    def look() -> bool:
+        nonlocal told
         counted = site.queue.count()
-        if not counted["waiting"] + counted["sending"]:
-            return
         if time.monotonic() - told > 10:
             told = time.monotonic()
             print(f"  {total - counted['waiting'] - counted['sending']} of {total} settled: {counted}", flush=True)
-        time.sleep(0.2)
+        return not counted["waiting"] + counted["sending"]
+
+    wait_for(look, "all messages settled", MOST_SECONDS, every=0.2)
 
 
 def run(site: Site, count: int, workers: int, seconds: float) -> tuple[Result, Mapping[str, int], int, float, float]:

@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import redis_server
 from redis_server import find_free_port, lacks_redis
+from waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,12 @@ _START_SECONDS = 60
 
 def lacks_rabbitmq() -> bool:
     """Return whether there is neither a program to start nor a server that takes the tests as a guest."""
-    return shutil.which("rabbitmq-server") is None and not _takes_guests(RUNNING_RABBITMQ)
+    return _find_rabbitmq() is None and not _takes_guests(RUNNING_RABBITMQ)
+
+
+def _find_rabbitmq() -> str | None:
+    """Return the path of the server; Debian's command of that name serves users alone that are root or rabbitmq."""
+    return shutil.which("rabbitmq-server", path=f"/usr/lib/rabbitmq/bin{os.pathsep}{os.environ.get('PATH', '')}")
 
 
 @contextmanager
@@ -66,16 +72,18 @@ def _takes_guests(url: str) -> bool:
 @contextmanager
 def _start_rabbitmq() -> Iterator[str]:
     """Run a server that keeps nothing, on a free port."""
-    program = shutil.which("rabbitmq-server")
+    program = _find_rabbitmq()
     assert program is not None
     port, distribution = find_free_port(), find_free_port()
     with tempfile.TemporaryDirectory(prefix="rabbitmq-") as folder:
+        settings = Path(folder, "rabbitmq.conf")
+        settings.write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n", "utf-8")
         environment = {
             **os.environ,
             "HOME": folder,  # Erlang's cookie
             "RABBITMQ_NODENAME": f"test{port}@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODE_PORT": str(port),
+            "RABBITMQ_CONFIG_FILE": str(settings),
+            "RABBITMQ_CONF_ENV_FILE": f"{folder}/none",  # nor does what this machine's server is told hold here
             "RABBITMQ_DIST_PORT": str(distribution),
             "RABBITMQ_MNESIA_BASE": folder,
             "RABBITMQ_LOG_BASE": folder,
@@ -85,11 +93,8 @@ def _start_rabbitmq() -> Iterator[str]:
         url = f"amqp://guest:guest@127.0.0.1:{port}//"
         with subprocess.Popen([program], env=environment, stdout=subprocess.DEVNULL) as server:  # noqa: S603  as it was found
             try:
-                deadline = time.monotonic() + _START_SECONDS
-                while not _takes_guests(url):
-                    assert server.poll() is None, "RabbitMQ ended before it answered."
-                    assert time.monotonic() < deadline, "RabbitMQ did not answer in time."
-                    time.sleep(0.1)
+                wait_for(lambda: server.poll() is not None or _takes_guests(url), "RabbitMQ answers", _START_SECONDS)
+                assert server.poll() is None, "RabbitMQ ended before it answered."
                 yield url
             finally:
                 server.terminate()

@@ -6,7 +6,8 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from queue_site import make_message, wait_for
+from queue_site import make_message
+from waiting import wait_for
 
 from connector_core import Message, SendResult
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.request import urlopen
 
 from brokers import delete_queue
+from waiting import wait_for
 
 from connector_core import Host, Message
 from connector_core.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 TOKEN = "made-up-token-4711"
@@ -30,15 +30,6 @@ CODE = "815302"
 _WORKER = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "debug")
 _AS_ROOT = "ignore:You're running the worker with superuser privileges"  # in a container that has no other user
 _SECONDS = 60
-
-
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = _SECONDS) -> Any:
-    """Return what a condition gives once that is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.02)
-    return found
 
 
 class Provider:

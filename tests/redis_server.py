@@ -6,9 +6,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
+
+from waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,11 +55,8 @@ def start_server(program: str, port: int | None = None) -> Iterator[str]:
         options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no", "--dir", folder]
         with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as server:  # noqa: S603  as it was found
             try:
-                deadline = time.monotonic() + _START_SECONDS
-                while not _answers(url):
-                    assert server.poll() is None, "Redis ended before it answered."
-                    assert time.monotonic() < deadline, "Redis did not answer in time."
-                    time.sleep(0.01)
+                wait_for(lambda: server.poll() is not None or _answers(url), "Redis answers", _START_SECONDS)
+                assert server.poll() is None, "Redis ended before it answered."
                 yield url
             finally:
                 server.terminate()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from brokers import KINDS, lacks_rabbitmq, provide_broker
-from queue_site import CODE, TOKEN, Provider, Site, make_message, run_provider, wait_for
+from queue_site import CODE, TOKEN, Provider, Site, make_message, run_provider
+from waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

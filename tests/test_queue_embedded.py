@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from queue_recording import Recording, enqueue, wait_for_state
-from queue_site import CODE, make_message, run_provider, save_config, wait_for
+from queue_site import CODE, make_message, run_provider, save_config
+from waiting import wait_for
 
 from connector_core import (
     Host,

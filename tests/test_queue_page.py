@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from brokers import KINDS, delete_queue, lacks_rabbitmq, lacks_redis, provide_broker
-from queue_site import run_provider, save_config, wait_for
+from queue_site import run_provider, save_config
 from readme_page import ROOT, read_blocks, run
+from waiting import wait_for
 
 from connector_core.integrations.celery import CeleryQueue
 from connector_core.queue import EmbeddedQueue, QueueError, RetryPolicy

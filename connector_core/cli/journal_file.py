@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from connector_core.errors import ConnectorError
+from connector_core.sqlite_transaction import transact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,14 +101,8 @@ class JournalFile:
         """
         with self.explained():
             self.connection.execute(f"PRAGMA synchronous = {synchronous}")
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transact(self.connection):
                 yield
-                self.connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-                    self.connection.execute("ROLLBACK")
-                raise
 
     @contextmanager
     def explained(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from connector_core.queue.entry import (
     QueueError,
     refuse_unsettled,
 )
+from connector_core.sqlite_transaction import transact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -288,15 +289,8 @@ class SqliteLedger:
 
     @contextmanager
     def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
-        with self._lock, self._explained():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection.execute
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._lock, self._explained(), transact(self._connection):
+            yield self._connection.execute
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
